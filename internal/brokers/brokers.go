@@ -1,0 +1,64 @@
+// Package brokers is the port to what Kafka itself knows of one physical cluster, seen with the platform's own
+// rights: its health, the state topics that the gateways read, and what a deleted tenant left. The adapters are
+// kafka (any engine, over the protocol) and mem; brokerstest is the suite that both must pass.
+package brokers
+
+import (
+	"context"
+	"net"
+	"time"
+)
+
+// The state topics of a physical cluster: one partition each, compacted, internal to the platform.
+const (
+	TopicTenants  = "_orrery_tenants"  // written by the satellite, read by the gateways
+	TopicGateways = "_orrery_gateways" // written by the gateways, read by the satellite
+)
+
+// Cluster is one physical cluster, seen from inside.
+type Cluster interface {
+	// View returns brokers, controller and replication health.
+	View(ctx context.Context) (View, error)
+	// PrepareStateTopics creates the state topics that are missing, replicated as widely as the cluster allows.
+	PrepareStateTopics(ctx context.Context) error
+	// ReadState returns the current records of a state topic, read to its end as it was at the call: the newest
+	// of each key, tombstones left out, sorted by key.
+	ReadState(ctx context.Context, topic string) ([]Record, error)
+	// WriteState appends records to a state topic (a nil Value is a tombstone) and returns the offset after the
+	// last of them, once they are durable.
+	WriteState(ctx context.Context, topic string, records []Record) (end int64, err error)
+	// Tail returns what is known now of a state topic that is followed in the background: as ReadState, without
+	// waiting. The first call starts the following; ready is false until the first read to the end.
+	Tail(topic string) (records []Record, ready bool)
+	// RemoveTenant deletes every topic, group and transactional id whose physical name begins with prefix, at
+	// most some hundred a call, and returns how many topics and groups are left.
+	RemoveTenant(ctx context.Context, prefix string) (left int, err error)
+	// Close ends the following and the connections.
+	Close()
+}
+
+// Record is one record of a state topic.
+type Record struct {
+	Key    string
+	Value  []byte // nil: tombstone
+	Offset int64  // of a record that was read
+}
+
+// View is Kafka's own idea of its health.
+type View struct {
+	Controller                int32
+	Brokers                   []int32 // registered and alive, sorted
+	Topics, Partitions        int
+	OfflinePartitions         int
+	UnderReplicatedPartitions int
+	At                        time.Time
+}
+
+// Access is how to reach the brokers; see substrate.Access.
+type Access struct {
+	Seeds []string
+	Dial  func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// Opener opens a cluster. changed is called, from any goroutine, when a followed topic has new records.
+type Opener func(physicalClusterID string, access Access, changed func()) (Cluster, error)

@@ -1,0 +1,108 @@
+// Package tenancy holds the pure rules that let many logical clusters share one physical cluster: how names are
+// translated, what a tenant may configure, and the records of the state topics from which gateways know their
+// tenants.
+package tenancy
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/orrery-kafka/orrery"
+)
+
+// StateVersion is the version of the state records that this program writes; a reader keeps unknown fields.
+//
+//   - 1 (2026-11-22): first.
+const StateVersion = 1
+
+// Kinds of record in _orrery_tenants, the first half of the key.
+const (
+	StateTenant     = "tenant"     // tenant/lkc-…
+	StateCredential = "credential" // credential/KEY
+	StateBinding    = "binding"    // binding/rb-…
+	StateEndpoints  = "endpoints"  // endpoints/pkc-…: orrery.Endpoints, written by the satellite itself
+)
+
+// StateRecord is the value of one record of _orrery_tenants. A deleted one stays, with Deleted, until the
+// mothership needs it no more: so an older generation that arrives late cannot bring it back.
+type StateRecord struct {
+	Version    int               `json:"version"`
+	Generation orrery.Generation `json:"generation"`
+	Hash       string            `json:"hash"` // orrery.Hash of Content
+	Deleted    bool              `json:"deleted,omitempty"`
+	Content    json.RawMessage   `json:"content,omitempty"`
+}
+
+// StateKey returns KIND/ID.
+func StateKey(kind, id string) string { return kind + "/" + id }
+
+// ParseStateKey splits a key into kind and id.
+func ParseStateKey(key string) (kind, id string, err error) {
+	kind, id, ok := strings.Cut(key, "/")
+	if !ok || kind == "" || id == "" {
+		return "", "", fmt.Errorf("state record key %q is not KIND/ID", key)
+	}
+	return kind, id, nil
+}
+
+// Tenant is a logical cluster as its physical cluster knows it; content of link kind "tenant" and of state kind
+// "tenant".
+type Tenant struct {
+	PhysicalClusterID string `json:"physical_cluster_id"`
+	LogicalClusterID  string `json:"logical_cluster_id"`
+	OrganizationID    string `json:"organization_id"`
+	EnvironmentID     string `json:"environment_id"`
+	Type              string `json:"type"`
+	// MaxPartitions bounds the partitions of all the tenant's topics.
+	MaxPartitions int `json:"max_partitions"`
+	// ReplicationFactor is forced on every topic.
+	ReplicationFactor int `json:"replication_factor"`
+}
+
+// Credential is an API key as its physical cluster knows it; content of link kind "credential" (whose id is
+// pkc-…/KEY) and of state kind "credential" (whose id is KEY).
+type Credential struct {
+	PhysicalClusterID string `json:"physical_cluster_id"`
+	APIKeyID          string `json:"api_key_id"`
+	OrganizationID    string `json:"organization_id"`
+	// LogicalClusterID is the only tenant that the key opens; "" for a Cloud API key, which opens no Kafka
+	// connection, only Kafka REST, of the organization's tenants.
+	LogicalClusterID string           `json:"logical_cluster_id,omitempty"`
+	OwnerID          string           `json:"owner_id"` // u-… or sa-…
+	Verifiers        orrery.Verifiers `json:"verifiers"`
+}
+
+// Binding is a role binding as a physical cluster knows it; content of link kind "binding" (whose id is
+// pkc-…/rb-…) and of state kind "binding" (whose id is rb-…).
+type Binding struct {
+	PhysicalClusterID string `json:"physical_cluster_id"`
+	RoleBindingID     string `json:"role_binding_id"`
+	Principal         string `json:"principal"`
+	RoleName          string `json:"role_name"`
+	CRNPattern        string `json:"crn_pattern"`
+}
+
+// LeaseDuration is for how long a gateway counts after it last renewed; it renews each third of it.
+const LeaseDuration = 9 * time.Second
+
+// GatewayRecord is the value of gateway/NODE in _orrery_gateways, written by the gateway on start, on each
+// renewal, and whenever it has applied more of _orrery_tenants.
+type GatewayRecord struct {
+	Version int   `json:"version"`
+	Node    int32 `json:"node"`
+	// Incarnation is random at each start of the gateway.
+	Incarnation string `json:"incarnation"`
+	// RenewedAt starts the lease; Released ends it at once (a clean stop).
+	RenewedAt time.Time `json:"renewed_at"`
+	Released  bool      `json:"released,omitempty"`
+	// Applied is the offset after the last record of _orrery_tenants that is in force on this gateway: also for
+	// the connections that were open before.
+	Applied int64 `json:"applied"`
+}
+
+// Live reports whether the gateway holds its lease at now.
+func (g GatewayRecord) Live(now time.Time) bool {
+	return !g.Released && now.Sub(g.RenewedAt) < LeaseDuration
+}
