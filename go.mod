@@ -3,6 +3,12 @@ module github.com/orrery-kafka/orrery
 go 1.26.0
 
 require (
+	github.com/confluentinc/ccloud-sdk-go-v2/apikeys v0.3.0 // indirect
+	github.com/confluentinc/ccloud-sdk-go-v2/cmk v0.21.0 // indirect
+	github.com/confluentinc/ccloud-sdk-go-v2/iam v0.10.0 // indirect
+	github.com/confluentinc/ccloud-sdk-go-v2/kafkarest v0.14.0 // indirect
+	github.com/confluentinc/ccloud-sdk-go-v2/mds v0.3.0 // indirect
+	github.com/confluentinc/ccloud-sdk-go-v2/org v0.9.0 // indirect
 	github.com/dustin/go-humanize v1.1.0 // indirect
 	github.com/getkin/kin-openapi v0.152.0 // indirect
 	github.com/golangci/golangci-lint/v2 v2.15.0 // indirect
@@ -26,6 +32,7 @@ require (
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/term v0.47.0 // indirect
+	golang.org/x/tools v0.52.0 // indirect
 	golang.org/x/vuln v1.9.0 // indirect
 	modernc.org/libc v1.79.0 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
