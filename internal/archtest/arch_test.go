@@ -1,0 +1,218 @@
+package archtest
+
+import (
+	"encoding/json"
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// allowed is the whole dependency rule: a package may import only what its line lists.
+// "" is the domain (the root package), which every package may import and which imports nothing.
+// A directory is covered by its longest listed prefix; "*" means anything but cmd, sim and archtest.
+var allowed = map[string][]string{
+	"":                                 {},
+	"wire":                             {}, // the JSON shapes of the public API, which server and client share
+	"client":                           {"wire"},
+	"console":                          {},
+	"internal/placement":               {},
+	"internal/profile":                 {},
+	"internal/tenancy":                 {},
+	"internal/authz":                   {},
+	"internal/quota":                   {},
+	"internal/rollout":                 {},
+	"internal/store":                   {},
+	"internal/store/storetest":         {"internal/store"},
+	"internal/store/sqlite":            {"internal/store"},
+	"internal/store/postgres":          {"internal/store"},
+	"internal/store/mem":               {"internal/store"},
+	"internal/link":                    {},
+	"internal/link/linktest":           {"internal/link"},
+	"internal/link/kafka":              {"internal/link"},
+	"internal/link/mem":                {"internal/link"},
+	"internal/substrate":               {},
+	"internal/substrate/substratetest": {"internal/substrate"},
+	"internal/substrate/kube":          {"internal/substrate", "internal/pki", "internal/balancer", "internal/dns"},
+	"internal/substrate/process":       {"internal/substrate", "internal/pki", "internal/balancer", "internal/dns", "internal/engine"},
+	"internal/substrate/inproc":        {"internal/substrate", "internal/pki", "internal/balancer"}, // the wiring hands it a start-gateway function
+	"internal/brokers":                 {},
+	"internal/brokers/brokerstest":     {"internal/brokers"},
+	"internal/brokers/kafka":           {"internal/brokers", "internal/tenancy"},
+	"internal/brokers/mem":             {"internal/brokers", "internal/tenancy"},
+	"internal/mothership": {
+		"internal/placement", "internal/profile", "internal/tenancy", "internal/authz", "internal/quota", "internal/rollout",
+		"internal/store", "internal/link"},
+	"internal/rest":                {"wire", "internal/mothership"},
+	"internal/operator":            {"internal/substrate", "internal/brokers", "internal/profile", "internal/rollout"},
+	"internal/satellite":           {"internal/link", "internal/operator", "internal/brokers", "internal/tenancy", "internal/pki"},
+	"internal/gateway":             {"internal/tenancy", "internal/authz", "internal/quota"},
+	"internal/gateway/gatewaytest": {"internal/gateway", "internal/tenancy"}, // gateways in front of a real engine, for tests of the gateway and of its second face
+	"internal/kafkarest":           {"internal/gateway"},
+	"internal/balancer":            {},
+	"internal/dns":                 {},
+	"internal/pki":                 {},
+	"internal/prober":              {},
+	"internal/engine":              {},
+	"internal/kafkatest":           {"internal/engine"},
+	"internal/archtest":            {},
+	"internal/sim":                 {"*"},
+	"embedded":                     {"*"},
+	"cmd/orrery":                   {"*", "internal/sim"},
+}
+
+// pure packages compute: no I/O, no clock, no goroutines, so they may not reach for these.
+var (
+	steps       = []string{"internal/mothership", "internal/satellite", "internal/operator"} // loops are steps: no goroutine, no clock; they may do I/O through ports
+	pure        = []string{"internal/placement", "internal/profile", "internal/tenancy", "internal/authz", "internal/quota", "internal/rollout"}
+	impureStd   = []string{"context", "database/sql", "io/fs", "log", "log/slog", "math/rand", "math/rand/v2", "net", "net/http", "os", "os/exec", "sync", "sync/atomic"}
+	bannedNames = []string{"api", "base", "common", "core", "helper", "helpers", "lib", "misc", "model", "models", "shared", "types", "util", "utils"}
+)
+
+// module is this repository's module path.
+var module = func() string {
+	out, err := exec.Command("go", "list", "-m").Output()
+	if err != nil {
+		panic(err)
+	}
+	return strings.TrimSpace(string(out))
+}()
+
+const maxFunc = 70 // lines
+
+type pkg struct {
+	ImportPath, Dir, Name, Doc string
+	GoFiles, Imports           []string
+}
+
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Dir,Name,Doc,GoFiles,Imports", "./...")
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ps []pkg
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return ps
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		ps = append(ps, p)
+	}
+}
+
+func rel(path string) string { return strings.TrimPrefix(strings.TrimPrefix(path, module), "/") }
+
+func rule(dir string) (string, []string, bool) {
+	for d := dir; ; d = filepath.ToSlash(filepath.Dir(d)) {
+		if d == "." {
+			d = ""
+		}
+		if r, ok := allowed[d]; ok && (d != "" || dir == "") {
+			return d, r, true
+		}
+		if d == "" {
+			return "", nil, false
+		}
+	}
+}
+
+func TestImports(t *testing.T) {
+	for _, p := range packages(t) {
+		dir := rel(p.ImportPath)
+		owner, may, ok := rule(dir)
+		if !ok {
+			t.Errorf("%s: no import rule; add a line to allowed", dir)
+			continue
+		}
+		for _, path := range p.Imports {
+			if path != module && !strings.HasPrefix(path, module+"/") {
+				continue
+			}
+			imp := rel(path)
+			switch {
+			case imp == "" && dir != "": // everyone may import the domain
+			case slices.Contains(may, imp):
+			case slices.Contains(may, "*") && !strings.HasPrefix(imp, "cmd/") && imp != "internal/sim":
+			default:
+				t.Errorf("%s may not import %s (rule of %q)", dir, imp, owner)
+			}
+		}
+	}
+}
+
+func TestPure(t *testing.T) {
+	for _, p := range packages(t) {
+		isPure := slices.Contains(pure, rel(p.ImportPath))
+		if !isPure && !slices.Contains(steps, rel(p.ImportPath)) {
+			continue
+		}
+		for _, imp := range p.Imports {
+			if isPure && slices.Contains(impureStd, imp) {
+				t.Errorf("%s is pure and may not import %s", rel(p.ImportPath), imp)
+			}
+		}
+		eachFile(t, p, func(name string, fset *token.FileSet, f *ast.File) {
+			ast.Inspect(f, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.GoStmt:
+					t.Errorf("%s: goroutine in a pure package or a step", fset.Position(n.Pos()))
+				case *ast.SelectorExpr:
+					if x, ok := n.X.(*ast.Ident); ok && x.Name == "time" && slices.Contains([]string{"Now", "Since", "Until", "Sleep", "After", "NewTimer", "NewTicker", "Tick"}, n.Sel.Name) {
+						t.Errorf("%s: time.%s in a pure package or a step; take the time as an argument", fset.Position(n.Pos()), n.Sel.Name)
+					}
+				}
+				return true
+			})
+		})
+	}
+}
+
+func TestPackageDocsAndNames(t *testing.T) {
+	for _, p := range packages(t) {
+		if len(p.GoFiles) > 0 && p.Doc == "" {
+			t.Errorf("%s: no package comment", p.ImportPath)
+		}
+		if slices.Contains(bannedNames, p.Name) {
+			t.Errorf("%s: %q says nothing; name the package after what it provides", p.ImportPath, p.Name)
+		}
+	}
+}
+
+func TestFunctionLength(t *testing.T) {
+	for _, p := range packages(t) {
+		eachFile(t, p, func(name string, fset *token.FileSet, f *ast.File) {
+			for _, d := range f.Decls {
+				fn, ok := d.(*ast.FuncDecl)
+				if !ok {
+					continue
+				}
+				if n := fset.Position(fn.End()).Line - fset.Position(fn.Pos()).Line + 1; n > maxFunc {
+					t.Errorf("%s: %s is %d lines, over %d", fset.Position(fn.Pos()), fn.Name.Name, n, maxFunc)
+				}
+			}
+		})
+	}
+}
+
+func eachFile(t *testing.T, p pkg, fn func(string, *token.FileSet, *ast.File)) {
+	t.Helper()
+	for _, name := range p.GoFiles {
+		fset := token.NewFileSet()
+		f, err := parser.ParseFile(fset, filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fn(name, fset, f)
+	}
+}
