@@ -1,0 +1,49 @@
+package gateway
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// allHandlers lists how the gateway treats each API key that it offers, one file NN_api_name.go per key. What is
+// not listed is not offered: its request closes the connection and never reaches a broker.
+func allHandlers() []handler {
+	return []handler{}
+}
+
+// step is what a handler decides about one request.
+type step struct {
+	// forward is the rewritten request for the broker; nil: it is not forwarded.
+	forward kmsg.Request
+	// finish rewrites the broker's response for the client; nil: it is passed as it is. It runs on the
+	// connection's write loop, after later requests may have been handled, and must not keep the request's byte
+	// slices (names and topic ids are safe).
+	finish func(kmsg.Response) (kmsg.Response, error)
+	// answer is the gateway's own answer, used where forward is nil. With both nil there is no response (acks=0).
+	answer kmsg.Response
+}
+
+// handler is how the gateway treats one API key: the versions that it offers and the function that decides about
+// a request. An error of the function closes the connection with that reason.
+type handler struct {
+	key, min, max int16
+	handle        func(context.Context, *session, kmsg.Request) (step, error)
+}
+
+// handle makes a handler of a function that takes the request's own type.
+func handle[R kmsg.Request](key, minVersion, maxVersion int16, f func(context.Context, *session, R) (step, error)) handler {
+	return handler{key, minVersion, maxVersion, func(ctx context.Context, s *session, r kmsg.Request) (step, error) {
+		return f(ctx, s, r.(R))
+	}}
+}
+
+// forwarded is the step of a request that goes to the broker, and whose response finish rewrites in place.
+func forwarded[R kmsg.Response](request kmsg.Request, finish func(R) error) step {
+	return step{forward: request, finish: func(r kmsg.Response) (kmsg.Response, error) {
+		return r, finish(r.(R))
+	}}
+}
+
+// answered is the step of a request that the gateway answers itself.
+func answered(response kmsg.Response) step { return step{answer: response} }

@@ -1,0 +1,123 @@
+package gateway
+
+import (
+	"context"
+	"strings"
+	"sync"
+
+	"github.com/orrery-kafka/orrery"
+	"github.com/orrery-kafka/orrery/internal/authz"
+	"github.com/orrery-kafka/orrery/internal/tenancy"
+)
+
+// Identity is who a connection belongs to, fixed by its authentication.
+type Identity struct {
+	OrganizationID, EnvironmentID, LogicalClusterID string
+	// PrincipalID is the owner of the API key, u-… or sa-….
+	PrincipalID string
+	APIKeyID    string
+}
+
+// session is an authenticated connection as handlers see it. It never changes: where a re-authentication or a new
+// tenant record changes something, the connection takes a new session, which shares the old one's memory.
+type session struct {
+	Identity
+	tenant tenancy.Tenant
+	// prefix begins the physical name of everything that the tenant has: "lkc-…_".
+	prefix string
+	// clientID is the client.id of the request at hand, and clientHost the client's IP address.
+	clientID, clientHost string
+	// node is the broker to which the connection leads.
+	node    int32
+	gateway *Gateway
+	memory  *memory
+}
+
+// maxRemembered bounds each map of a connection's memory; a full one starts again.
+const maxRemembered = 4096
+
+// memory is what a connection remembers between requests. Handlers run on the read loop and their finish
+// functions on the write loop, so it has a lock.
+type memory struct {
+	mu         sync.Mutex
+	groupTypes map[string]string // group id (logical) -> protocol type
+	policy     *authz.Policy     // for which decisions holds
+	decisions  map[decisionKey]bool
+	producers   map[producerKey]bool // pairs that are known to belong together
+}
+
+type decisionKey struct {
+	action             authz.Action
+	resourceType, name string
+}
+
+type producerKey struct {
+	transactionalID string
+	producerID      int64
+}
+
+// physical returns the name by which the broker knows the tenant's name.
+func (s *session) physical(name string) string { return s.prefix + name }
+
+// logical returns the tenant's name for a broker's name, and false for a name that is not the tenant's.
+func (s *session) logical(name string) (string, bool) { return strings.CutPrefix(name, s.prefix) }
+
+// clusterID is the cluster id that clients see.
+func (s *session) clusterID() string { return s.LogicalClusterID }
+
+// endpoint returns the address at which the tenant's clients reach the gateway of a node.
+func (s *session) endpoint(node int32) (host string, port int32, ok bool) {
+	return s.gateway.state.Load().endpoint(node)
+}
+
+// topicName returns the physical name of a topic id, and false for an id that is unknown or another tenant's. It
+// may ask the broker, for an id that this gateway has not seen.
+func (s *session) topicName(ctx context.Context, id [16]byte) (physical string, ok bool) {
+	name, ok := s.gateway.topics.name(ctx, id)
+	return name, ok && strings.HasPrefix(name, s.prefix)
+}
+
+// learnTopic keeps the id of a topic that passed by in a broker's response.
+func (s *session) learnTopic(id [16]byte, physical string) { s.gateway.topics.learn(id, physical) }
+
+// allowed reports whether the session's principal may do action to a resource of the tenant: orrery.CRNTopic,
+// CRNGroup or CRNTransactionalID with its logical name, or CRNKafka, the cluster itself, whose name is ignored.
+func (s *session) allowed(action authz.Action, resourceType, logicalName string) bool {
+	policy := s.gateway.state.Load().policy
+	key := decisionKey{action, resourceType, logicalName}
+	m := s.memory
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.policy != policy || len(m.decisions) >= maxRemembered {
+		m.policy, m.decisions = policy, map[decisionKey]bool{}
+	}
+	allowed, known := m.decisions[key]
+	if !known {
+		resource := orrery.KafkaCRN(s.OrganizationID, s.EnvironmentID, s.LogicalClusterID)
+		if resourceType != orrery.CRNKafka {
+			resource = resource.With(resourceType, logicalName)
+		}
+		allowed = policy.Decide("User:"+s.PrincipalID, action, resource).Allowed
+		m.decisions[key] = allowed
+	}
+	return allowed
+}
+
+// rememberGroupType keeps the protocol type of a group that the client joined on this connection, for
+// SyncGroup below version 5, which does not carry it.
+func (s *session) rememberGroupType(group, protocolType string) {
+	m := s.memory
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.groupTypes == nil || len(m.groupTypes) >= maxRemembered {
+		m.groupTypes = map[string]string{}
+	}
+	m.groupTypes[group] = protocolType
+}
+
+// groupType returns what rememberGroupType kept, and "" for a group that was not joined here.
+func (s *session) groupType(group string) string {
+	s.memory.mu.Lock()
+	defer s.memory.mu.Unlock()
+	return s.memory.groupTypes[group]
+}
