@@ -43,7 +43,7 @@ type memory struct {
 	groupTypes map[string]string // group id (logical) -> protocol type
 	policy     *authz.Policy     // for which decisions holds
 	decisions  map[decisionKey]bool
-	producers   map[producerKey]bool // pairs that are known to belong together
+	producers  map[producerKey]bool // pairs that are known to belong together
 }
 
 type decisionKey struct {
