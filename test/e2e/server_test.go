@@ -1,0 +1,231 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+
+	"github.com/orrery-kafka/orrery/client"
+)
+
+// deadline bounds every wait of these tests; nothing that works comes near it.
+const deadline = 60 * time.Second
+
+// binary is the program under test, built once.
+var binary string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "orrery-e2e")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	binary = filepath.Join(dir, "orrery")
+	build := exec.Command("go", "build", "-o", binary, "../../cmd/orrery")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "building the program under test:", err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// server is one run of `orrery up`.
+type server struct {
+	t       *testing.T
+	dir     string
+	command *exec.Cmd
+	output  *bytes.Buffer
+	exited  chan error
+	env     map[string]string // of admin.env
+}
+
+// start runs `orrery up` on dir with ports that the system chooses, and waits until its API answers.
+func start(t *testing.T, dir string, flags ...string) *server {
+	t.Helper()
+	s := launch(t, dir, flags...)
+	s.waitReady()
+	return s
+}
+
+// launch runs `orrery up` on dir without waiting.
+func launch(t *testing.T, dir string, flags ...string) *server {
+	t.Helper()
+	arguments := append([]string{"up", "--dir", dir, "--listen", "127.0.0.1:0", "--kafka-ports", "0-0"}, flags...)
+	s := &server{t: t, dir: dir, command: exec.Command(binary, arguments...), output: &bytes.Buffer{}, exited: make(chan error, 1)}
+	s.command.Stdout, s.command.Stderr = s.output, s.output
+	s.command.Env = cleanEnvironment()
+	if err := s.command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { s.exited <- s.command.Wait() }()
+	t.Cleanup(func() {
+		s.command.Process.Kill()
+		<-s.exited
+		if t.Failed() {
+			t.Logf("output of orrery up:\n%s", s.output)
+		}
+	})
+	return s
+}
+
+func (s *server) waitReady() {
+	s.t.Helper()
+	for end := time.Now().Add(deadline); time.Now().Before(end); {
+		select {
+		case err := <-s.exited:
+			s.exited <- err
+			s.t.Fatalf("orrery up ended: %v\n%s", err, s.output)
+		default:
+		}
+		if s.readAdmin() == nil && s.answers() {
+			return
+		}
+	}
+	s.t.Fatalf("the API did not answer within %s\n%s", deadline, s.output)
+}
+
+func (s *server) answers() bool {
+	httpClient := http.Client{Timeout: time.Second}
+	response, err := httpClient.Get(s.env["ORRERY_URL"] + "/readyz")
+	if err != nil {
+		return false
+	}
+	response.Body.Close()
+	return response.StatusCode == http.StatusOK
+}
+
+func (s *server) readAdmin() error {
+	content, err := os.ReadFile(filepath.Join(s.dir, "admin.env"))
+	if err != nil {
+		return err
+	}
+	s.env = map[string]string{}
+	for lines := bufio.NewScanner(bytes.NewReader(content)); lines.Scan(); {
+		name, value, _ := strings.Cut(lines.Text(), "=")
+		s.env[name] = value
+	}
+	return nil
+}
+
+// stop ends the server with a signal and returns its exit code, -1 for one that died of the signal.
+func (s *server) stop(signal os.Signal) int {
+	s.t.Helper()
+	if err := s.command.Process.Signal(signal); err != nil {
+		s.t.Fatal(err)
+	}
+	select {
+	case err := <-s.exited:
+		s.exited <- err
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			return exit.ExitCode()
+		}
+		return 0
+	case <-time.After(deadline):
+		s.t.Fatalf("orrery up did not end within %s of %v\n%s", deadline, signal, s.output)
+		return -1
+	}
+}
+
+// restart ends the server with a signal and starts it again on the same directory.
+func (s *server) restart(signal syscall.Signal) *server {
+	s.t.Helper()
+	code := s.stop(signal)
+	if signal == syscall.SIGTERM && code != 0 {
+		s.t.Fatalf("exit code %d after SIGTERM\n%s", code, s.output)
+	}
+	return start(s.t, s.dir)
+}
+
+// client is the API's client with the admin key.
+func (s *server) client() *client.Client {
+	s.t.Helper()
+	return &client.Client{URL: s.env["ORRERY_URL"], APIKey: s.env["ORRERY_API_KEY"], APISecret: s.env["ORRERY_API_SECRET"]}
+}
+
+// cli runs the program's CLI against the server and returns its standard output; it must succeed.
+func (s *server) cli(arguments ...string) string {
+	s.t.Helper()
+	out, errors, err := s.tryCLI(arguments...)
+	if err != nil {
+		s.t.Fatalf("orrery %s: %v\n%s%s", strings.Join(arguments, " "), err, out, errors)
+	}
+	return out
+}
+
+func (s *server) tryCLI(arguments ...string) (stdout, stderr string, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	command := exec.CommandContext(ctx, binary, arguments...)
+	var out, problems bytes.Buffer
+	command.Stdout, command.Stderr = &out, &problems
+	command.Env = cleanEnvironment()
+	for name, value := range s.env {
+		command.Env = append(command.Env, name+"="+value)
+	}
+	command.Env = append(command.Env, "HOME="+s.dir, "XDG_DATA_HOME="+s.dir, "XDG_CONFIG_HOME="+s.dir)
+	err = command.Run()
+	return out.String(), problems.String(), err
+}
+
+// caPool is the CA that clients are told to trust.
+func (s *server) caPool() *x509.CertPool {
+	s.t.Helper()
+	pem, err := os.ReadFile(s.env["ORRERY_CA_FILE"])
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		s.t.Fatal("no certificate in the CA file")
+	}
+	return pool
+}
+
+// kafka opens a franz-go client with an API key.
+func (s *server) kafka(bootstrap string, key apiKey, options ...kgo.Opt) *kgo.Client {
+	s.t.Helper()
+	options = append([]kgo.Opt{
+		kgo.SeedBrokers(bootstrap),
+		kgo.DialTLSConfig(&tls.Config{RootCAs: s.caPool(), MinVersion: tls.VersionTLS12}),
+		kgo.SASL(plain.Auth{User: key.id, Pass: key.secret}.AsMechanism()),
+	}, options...)
+	kafka, err := kgo.NewClient(options...)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(kafka.Close)
+	return kafka
+}
+
+// apiKey is an API key with its secret.
+type apiKey struct{ id, secret string }
+
+// cleanEnvironment is this process's environment without what would steer the program.
+func cleanEnvironment() []string {
+	var clean []string
+	for _, e := range os.Environ() {
+		if !strings.HasPrefix(e, "ORRERY_") {
+			clean = append(clean, e)
+		}
+	}
+	return clean
+}
