@@ -1,0 +1,159 @@
+// Package mem keeps the control plane's state in memory, for tests and the simulation.
+//
+// Rows are kept as JSON documents, as in the SQL stores, so nothing that a caller holds is shared with the store.
+// All state is one immutable ordered tree: a View is a pointer to it, an Update builds another and swaps the
+// pointer, a rollback forgets it. Cost depends on what a transaction touches, not on how much there is, and
+// readers never wait. Order depends on the content alone.
+package mem
+
+import (
+	"context"
+	"math"
+	"sync/atomic"
+
+	"github.com/orrery-kafka/orrery"
+	"github.com/orrery-kafka/orrery/internal/store"
+)
+
+// Store is a store.Store that is gone when the process ends.
+type Store struct {
+	state  atomic.Pointer[node]
+	writer chan struct{} // holds the one token of the transaction that may change state
+	closed chan struct{}
+	once   atomic.Bool
+}
+
+var _ store.Store = (*Store)(nil)
+
+// New returns an empty store.
+func New() *Store {
+	s := &Store{writer: make(chan struct{}, 1), closed: make(chan struct{})}
+	s.writer <- struct{}{}
+	return s
+}
+
+// Close makes every later call fail. A transaction that is running may end.
+func (s *Store) Close() error {
+	if s.once.CompareAndSwap(false, true) {
+		close(s.closed)
+	}
+	return nil
+}
+
+// View implements store.Store.
+func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
+	if s.once.Load() {
+		return store.ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	t := &tx{root: s.state.Load()}
+	defer t.end()
+	return f(t)
+}
+
+// Update implements store.Store. Updates run one after another.
+func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
+	if s.once.Load() {
+		return store.ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case <-s.writer:
+	case <-s.closed:
+		return store.ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { s.writer <- struct{}{} }()
+	t := &tx{root: s.state.Load(), writable: true}
+	defer t.end()
+	if err := f(t); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.state.Store(t.root)
+	return nil
+}
+
+// tx is one transaction: the tree as it was when it began, and what it made of it.
+type tx struct {
+	root     *node
+	writable bool
+	ended    bool
+}
+
+func (t *tx) end() { t.ended = true }
+
+func (t *tx) readable() error {
+	if t.ended {
+		return store.ErrEnded
+	}
+	return nil
+}
+
+func (t *tx) writeable() error {
+	switch {
+	case t.ended:
+		return store.ErrEnded
+	case !t.writable:
+		return store.ErrReadOnly
+	}
+	return nil
+}
+
+// The tables.
+func (t *tx) Organizations() store.Table[orrery.Organization] {
+	return table[orrery.Organization]{t, store.Organizations}
+}
+func (t *tx) Environments() store.Table[orrery.Environment] {
+	return table[orrery.Environment]{t, store.Environments}
+}
+func (t *tx) Users() store.Table[orrery.User] { return table[orrery.User]{t, store.Users} }
+func (t *tx) ServiceAccounts() store.Table[orrery.ServiceAccount] {
+	return table[orrery.ServiceAccount]{t, store.ServiceAccounts}
+}
+func (t *tx) APIKeys() store.Table[orrery.APIKey] { return table[orrery.APIKey]{t, store.APIKeys} }
+func (t *tx) RoleBindings() store.Table[orrery.RoleBinding] {
+	return table[orrery.RoleBinding]{t, store.RoleBindings}
+}
+func (t *tx) LogicalClusters() store.Table[orrery.LogicalCluster] {
+	return table[orrery.LogicalCluster]{t, store.LogicalClusters}
+}
+func (t *tx) PlacementDecisions() store.Table[orrery.PlacementDecision] {
+	return table[orrery.PlacementDecision]{t, store.PlacementDecisions}
+}
+func (t *tx) PSCs() store.Table[orrery.PSC] { return table[orrery.PSC]{t, store.PSCs} }
+func (t *tx) Satellites() store.Table[orrery.Satellite] {
+	return table[orrery.Satellite]{t, store.Satellites}
+}
+func (t *tx) Desired() store.Table[orrery.Desired] { return table[orrery.Desired]{t, store.Desired} }
+func (t *tx) Queue() store.Queue                   { return queue{t} }
+
+const metaSpace = "meta"
+
+// Meta implements store.Tx.
+func (t *tx) Meta(name string) (string, error) {
+	if err := t.readable(); err != nil {
+		return "", err
+	}
+	v, _ := t.root.get(key{space: metaSpace, id: name})
+	return string(v.document), nil
+}
+
+// SetMeta implements store.Tx.
+func (t *tx) SetMeta(name, text string) error {
+	if err := t.writeable(); err != nil {
+		return err
+	}
+	t.root = t.root.put(key{space: metaSpace, id: name}, value{document: []byte(text)})
+	return nil
+}
+
+// before is the key in front of everything in a space: no id is empty.
+func before(space string) key { return key{space: space, number: math.MinInt64} }
