@@ -13,14 +13,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
-
-	"github.com/orrery-kafka/orrery/client"
 )
 
 // deadline bounds every wait of these tests; nothing that works comes near it.
@@ -52,7 +51,7 @@ type server struct {
 	t       *testing.T
 	dir     string
 	command *exec.Cmd
-	output  *bytes.Buffer
+	output  *output
 	exited  chan error
 	env     map[string]string // of admin.env
 }
@@ -69,7 +68,7 @@ func start(t *testing.T, dir string, flags ...string) *server {
 func launch(t *testing.T, dir string, flags ...string) *server {
 	t.Helper()
 	arguments := append([]string{"up", "--dir", dir, "--listen", "127.0.0.1:0", "--kafka-ports", "0-0"}, flags...)
-	s := &server{t: t, dir: dir, command: exec.Command(binary, arguments...), output: &bytes.Buffer{}, exited: make(chan error, 1)}
+	s := &server{t: t, dir: dir, command: exec.Command(binary, arguments...), output: &output{}, exited: make(chan error, 1)}
 	s.command.Stdout, s.command.Stderr = s.output, s.output
 	s.command.Env = cleanEnvironment()
 	if err := s.command.Start(); err != nil {
@@ -88,18 +87,15 @@ func launch(t *testing.T, dir string, flags ...string) *server {
 
 func (s *server) waitReady() {
 	s.t.Helper()
-	for end := time.Now().Add(deadline); time.Now().Before(end); {
+	waitFor(s.t, "the API to answer", func() bool {
 		select {
 		case err := <-s.exited:
 			s.exited <- err
 			s.t.Fatalf("orrery up ended: %v\n%s", err, s.output)
 		default:
 		}
-		if s.readAdmin() == nil && s.answers() {
-			return
-		}
-	}
-	s.t.Fatalf("the API did not answer within %s\n%s", deadline, s.output)
+		return s.readAdmin() == nil && s.answers()
+	})
 }
 
 func (s *server) answers() bool {
@@ -153,12 +149,6 @@ func (s *server) restart(signal syscall.Signal) *server {
 		s.t.Fatalf("exit code %d after SIGTERM\n%s", code, s.output)
 	}
 	return start(s.t, s.dir)
-}
-
-// client is the API's client with the admin key.
-func (s *server) client() *client.Client {
-	s.t.Helper()
-	return &client.Client{URL: s.env["ORRERY_URL"], APIKey: s.env["ORRERY_API_KEY"], APISecret: s.env["ORRERY_API_SECRET"]}
 }
 
 // cli runs the program's CLI against the server and returns its standard output; it must succeed.
@@ -228,4 +218,35 @@ func cleanEnvironment() []string {
 		}
 	}
 	return clean
+}
+
+// output collects what a program prints while it runs.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(b)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// waitFor polls until a condition holds; it fails the test after the deadline.
+func waitFor(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(deadline); time.Now().Before(end); <-tick.C {
+		if holds() {
+			return
+		}
+	}
+	t.Fatalf("waited %s for %s", deadline, what)
 }
