@@ -1,0 +1,293 @@
+package inproc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/orrery-kafka/orrery"
+)
+
+// basePort is where the ports in the engine's own address names begin: node 2 is broker-2:9094. They are names
+// only; nothing listens on a port.
+const basePort = 9092
+
+// cleanerOff is an interval of 31 years: the engine's own compaction would rewrite logs in place, which a crash
+// could cut in half, and would apply retention to topics that are only compacted. See maintenance.go.
+const cleanerOff = "1000000000000"
+
+// maxSessionTimeout is Apache Kafka's default of group.max.session.timeout.ms.
+const maxSessionTimeout = 30 * time.Minute
+
+// engine is the brokers of one physical cluster: nodes of one kfake cluster, reachable only through in-memory
+// connections.
+//
+// kfake's controller is the last node that it was opened with and never moves. So a controller that stops while
+// others run takes closing and opening the cluster without it; any other node is removed and added in place.
+type engine struct {
+	id, dir string
+	logger  *slog.Logger
+
+	mu         sync.Mutex
+	cluster    *kfake.Cluster
+	controller int32
+	spec       orrery.PSCSpec
+	members    map[int32]bool // nodes of the kfake cluster
+	running    map[int32]bool // members that accept connections
+
+	doors doors
+}
+
+// doors are the listeners of the nodes; kfake replaces one through listen while the engine is locked.
+type doors struct {
+	mu        sync.Mutex
+	listeners map[int32]*listener
+	open      map[int32]bool
+}
+
+func newEngine(id, dir string, logger *slog.Logger) *engine {
+	return &engine{
+		id: id, dir: dir, logger: logger,
+		members: map[int32]bool{}, running: map[int32]bool{},
+		doors: doors{listeners: map[int32]*listener{}, open: map[int32]bool{}},
+	}
+}
+
+func brokerAddress(node int32) string { return fmt.Sprintf("broker-%d:%d", node, basePort+node) }
+
+// listen is kfake's way to get a listener; the port in the address tells the node.
+func (d *doors) listen(_, where string) (net.Listener, error) {
+	_, text, err := net.SplitHostPort(where)
+	if err != nil {
+		return nil, err
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil {
+		return nil, err
+	}
+	node := int32(port - basePort)
+	l := newListener(address(brokerAddress(node)))
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.listeners[node] = l
+	return l, nil
+}
+
+func (d *doors) set(node int32, open bool) {
+	d.mu.Lock()
+	d.open[node] = open
+	l := d.listeners[node]
+	d.mu.Unlock()
+	if !open && l != nil {
+		l.cut()
+	}
+}
+
+func (d *doors) dial(ctx context.Context, node int32) (net.Conn, error) {
+	d.mu.Lock()
+	l, open := d.listeners[node], d.open[node]
+	d.mu.Unlock()
+	if l == nil || !open {
+		return nil, refused(node, errStopped)
+	}
+	conn, err := l.dial(ctx)
+	if err != nil {
+		return nil, refused(node, err)
+	}
+	return conn, nil
+}
+
+var errStopped = errors.New("the broker is stopped")
+
+// refused is the error that clients know from a socket, so that they try another broker.
+func refused(node int32, err error) error {
+	return &net.OpError{Op: "dial", Net: "memory", Addr: address(brokerAddress(node)), Err: err}
+}
+
+// dialAddress is dial for an address as the engine advertises it.
+func (d *doors) dialAddress(ctx context.Context, _, where string) (net.Conn, error) {
+	_, text, err := net.SplitHostPort(where)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not the address of a broker: %w", where, err)
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil || port < basePort || where != brokerAddress(int32(port-basePort)) {
+		return nil, fmt.Errorf("%q is not the address of a broker", where)
+	}
+	return d.dial(ctx, int32(port-basePort))
+}
+
+// start makes a node run. The first one opens the data directory with all nodes of the spec, so that a start of
+// the whole cluster moves no leader; the others then only open their doors.
+func (e *engine) start(ctx context.Context, node int32, spec orrery.PSCSpec) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.running[node] {
+		return nil
+	}
+	e.spec = spec
+	if e.cluster == nil {
+		members := map[int32]bool{}
+		for n := range int32(spec.Brokers) {
+			members[n] = true
+		}
+		if err := e.open(members); err != nil {
+			return err
+		}
+	}
+	moved := !e.members[node]
+	if moved {
+		if _, _, err := e.cluster.AddNode(node, basePort+int(node)); err != nil {
+			return fmt.Errorf("adding broker %d: %w", node, err)
+		}
+		e.members[node] = true
+	}
+	e.running[node] = true
+	e.doors.set(node, true)
+	if moved {
+		return e.spreadLeaders(ctx)
+	}
+	return nil
+}
+
+// stop ends a node: its door closes, its connections are cut, its partitions get other leaders. The last running
+// node takes the engine down with it, after everything is on disk.
+func (e *engine) stop(ctx context.Context, node int32) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.doors.set(node, false)
+	delete(e.running, node)
+	if e.cluster == nil || !e.members[node] {
+		return nil
+	}
+	if len(e.running) == 0 {
+		e.shut()
+		return nil
+	}
+	if node != e.controller {
+		if err := e.cluster.RemoveNode(node); err != nil {
+			return fmt.Errorf("removing broker %d: %w", node, err)
+		}
+		delete(e.members, node)
+		return e.spreadLeaders(ctx)
+	}
+	members := maps.Clone(e.members)
+	delete(members, node)
+	e.shut()
+	if err := e.open(members); err != nil {
+		return err
+	}
+	return e.spreadLeaders(ctx)
+}
+
+// open opens the data directory with the given nodes.
+func (e *engine) open(members map[int32]bool) error {
+	if err := os.MkdirAll(e.dir, 0o700); err != nil {
+		return fmt.Errorf("making the data directory: %w", err)
+	}
+	if err := recoverCompaction(e.dir, e.logger); err != nil {
+		return err
+	}
+	last := slices.Max(slices.Collect(maps.Keys(members)))
+	ports := make([]int, last+1)
+	for n := range ports {
+		ports[n] = basePort + n
+	}
+	cluster, err := kfake.NewCluster(
+		kfake.Ports(ports...),
+		kfake.ListenFn(e.doors.listen),
+		kfake.ClusterID(e.id),
+		kfake.DataDir(e.dir), kfake.SyncWrites(),
+		kfake.DefaultNumPartitions(defaultPartitions(e.spec.Configuration)),
+		kfake.GroupMaxSessionTimeout(maxSessionTimeout),
+		kfake.BrokerConfigs(engineConfiguration(e.spec.Configuration)),
+		kfake.WithLogger(engineLogger{e.logger}),
+	)
+	if err != nil {
+		return fmt.Errorf("the data in %s cannot be opened: %w", e.dir, err)
+	}
+	e.cluster, e.controller, e.members = cluster, last, maps.Clone(members)
+	for n := range last {
+		if !members[n] {
+			if err := cluster.RemoveNode(n); err != nil {
+				e.shut()
+				return fmt.Errorf("removing broker %d: %w", n, err)
+			}
+		}
+	}
+	return nil
+}
+
+// shut closes the engine; everything acknowledged is on disk before and after.
+func (e *engine) shut() {
+	if e.cluster != nil {
+		e.cluster.Close()
+	}
+	e.cluster, e.members = nil, map[int32]bool{}
+}
+
+// close stops all nodes.
+func (e *engine) close() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, node := range slices.Sorted(maps.Keys(e.running)) {
+		e.doors.set(node, false)
+	}
+	clear(e.running)
+	e.shut()
+}
+
+func (e *engine) isRunning(node int32) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.running[node]
+}
+
+// engineConfiguration is the broker configuration that the engine is opened with.
+func engineConfiguration(configuration map[string]string) map[string]string {
+	all := maps.Clone(configuration)
+	if all == nil {
+		all = map[string]string{}
+	}
+	delete(all, numPartitions)
+	all["log.cleaner.backoff.ms"] = cleanerOff
+	return all
+}
+
+const numPartitions = "num.partitions"
+
+func defaultPartitions(configuration map[string]string) int {
+	n, err := strconv.Atoi(configuration[numPartitions])
+	if err != nil || n < 1 {
+		return 1
+	}
+	return n
+}
+
+// engineLogger hands kfake's messages to slog: its warnings and errors as they are, the rest for debugging.
+type engineLogger struct{ logger *slog.Logger }
+
+func (l engineLogger) Logf(level kfake.LogLevel, format string, arguments ...any) {
+	at := slog.LevelDebug
+	switch level {
+	case kfake.LogLevelError:
+		at = slog.LevelError
+	case kfake.LogLevelWarn:
+		at = slog.LevelWarn
+	}
+	if l.logger.Enabled(context.Background(), at) {
+		l.logger.Log(context.Background(), at, "engine: "+fmt.Sprintf(format, arguments...))
+	}
+}
+
+var errClosed = errors.New("the substrate is closed")

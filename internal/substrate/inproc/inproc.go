@@ -1,0 +1,360 @@
+// Package inproc is the substrate that runs physical clusters inside this process: brokers are nodes of franz-go's
+// kfake, opened on a data directory with a sync after each write; gateways come from a function of the wiring; two
+// layer 4 balancers give each cluster a bootstrap and a Kafka REST address on loopback.
+//
+// A broker never has a port. Platform and gateways reach it through in-memory connections, so nothing but this
+// program's own well-formed requests gets to the engine. Addresses are chosen once and stored with the cluster:
+//
+//	DIR/<id>/cluster.json   spec and addresses
+//	DIR/<id>/data/          the engine's
+package inproc
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/orrery-kafka/orrery"
+	"github.com/orrery-kafka/orrery/internal/pki"
+	"github.com/orrery-kafka/orrery/internal/substrate"
+)
+
+// Config is what the substrate needs.
+type Config struct {
+	// Dir holds one directory for each physical cluster. It is locked while the substrate is open.
+	Dir string
+	// Host is the address that gateways and balancers listen on; default 127.0.0.1.
+	Host string
+	// PortsFrom and PortsTo are the range, both ends included, that addresses are chosen from; both 0: by the system.
+	PortsFrom, PortsTo int
+	// Authority signs the gateways' certificates, for Names.
+	Authority *pki.Authority
+	// Names is what the gateways' certificates are for; default pki.Loopback.
+	Names pki.Names
+	// StartGateway starts the gateway of one broker. It must not block; ctx ends with the gateway.
+	StartGateway func(ctx context.Context, spec GatewaySpec) (Gateway, error)
+	// Changed, which may be nil, is called from any goroutine when what Observe says about a cluster has changed
+	// by itself or through Fault. It must not block, nor call the substrate.
+	Changed func(id string)
+	// MaintenancePeriod is how often retention and compaction are looked after; default 5 min, as in Apache Kafka.
+	MaintenancePeriod time.Duration
+	Now               func() time.Time
+	Logger            *slog.Logger
+}
+
+// GatewaySpec is what a gateway is started with.
+type GatewaySpec struct {
+	PhysicalClusterID string
+	Node              int32
+	// TLS serves the cluster's certificate, which is swapped in place on renewal.
+	TLS *tls.Config
+	// DialBroker opens a connection for a tenant's traffic to the broker of a node.
+	DialBroker func(ctx context.Context, node int32) (net.Conn, error)
+	// Access is the platform's own way, for the gateway's state.
+	Access substrate.Access
+	// Endpoints are the addresses of the cluster.
+	Endpoints orrery.Endpoints
+}
+
+// Gateway is the tenants' endpoint beside one broker.
+type Gateway interface {
+	// Ready is closed once the gateway has read its state and may accept clients.
+	Ready() <-chan struct{}
+	// Done is closed when the gateway has ended, by Close or by itself; Close then says why.
+	Done() <-chan struct{}
+	// Serve accepts Kafka clients, with TLS inside, until the listener or the gateway closes.
+	Serve(net.Listener) error
+	// ServeREST accepts Kafka REST clients, with TLS inside, until the listener or the gateway closes.
+	ServeREST(net.Listener) error
+	// Close releases the lease and ends every connection. It returns the error that ended the gateway by itself,
+	// if one did, and may be called again.
+	Close() error
+}
+
+// Substrate runs physical clusters in this process.
+type Substrate struct {
+	config Config
+	lock   *os.File
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	mu       sync.Mutex
+	closed   bool
+	clusters map[string]*cluster
+}
+
+var _ substrate.Substrate = (*Substrate)(nil)
+
+// validID keeps an id from being a path: pkc-xxxxxx, pkc-control.
+var validID = regexp.MustCompile(`^[a-z]+-[a-z0-9]{1,32}$`)
+
+// deletedPrefix marks a directory whose cluster was deleted and whose files are being removed.
+const deletedPrefix = ".deleted-"
+
+// New opens the directory and reads what is there, without starting anything. A cluster whose record is damaged
+// is there with an error; the others go on. It fails where another process has the directory open.
+func New(config Config) (*Substrate, error) {
+	if config.Host == "" {
+		config.Host = "127.0.0.1"
+	}
+	if config.MaintenancePeriod == 0 {
+		config.MaintenancePeriod = 5 * time.Minute
+	}
+	if len(config.Names.DNS)+len(config.Names.IPs) == 0 {
+		config.Names = pki.Loopback()
+	}
+	if config.Changed == nil {
+		config.Changed = func(string) {}
+	}
+	if config.PortsFrom < 0 || config.PortsTo > 65535 || config.PortsFrom > config.PortsTo || (config.PortsFrom == 0) != (config.PortsTo == 0) {
+		return nil, orrery.Errorf(orrery.Invalid, "the port range %d-%d is not one: it must be A-B with 1 <= A <= B <= 65535, or 0-0 for ports that the system chooses", config.PortsFrom, config.PortsTo)
+	}
+	if err := os.MkdirAll(config.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("inproc: making the directory of the clusters: %w", err)
+	}
+	lock, err := lockDir(config.Dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Substrate{config: config, lock: lock, clusters: map[string]*cluster{}}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	if err := s.load(); err != nil {
+		s.cancel()
+		lock.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func lockDir(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, ".lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("inproc: opening the lock file: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return nil, orrery.Errorf(orrery.Conflict, "another process has %s open; stop it first, or use another directory", dir)
+	}
+	return f, nil
+}
+
+func (s *Substrate) load() error {
+	entries, err := os.ReadDir(s.config.Dir)
+	if err != nil {
+		return fmt.Errorf("inproc: reading the directory of the clusters: %w", err)
+	}
+	owners := map[int]string{}
+	for _, entry := range entries {
+		id := entry.Name()
+		switch {
+		case strings.HasPrefix(id, deletedPrefix):
+			if err := os.RemoveAll(filepath.Join(s.config.Dir, id)); err != nil {
+				return fmt.Errorf("inproc: removing what is left of a deleted cluster: %w", err)
+			}
+		case entry.IsDir() && validID.MatchString(id):
+			if unborn(filepath.Join(s.config.Dir, id)) {
+				continue // a crash in the middle of Create, which will come again
+			}
+			c := s.newCluster(id)
+			c.record, c.broken = readRecord(c.dir, id)
+			for _, port := range c.record.ports() {
+				if other, ok := owners[port]; ok && c.broken == nil {
+					c.broken = fmt.Errorf("%s and %s both have port %d in their %s; restore one of them from a backup", other, id, port, recordFile)
+				}
+				owners[port] = id
+			}
+			s.clusters[id] = c
+		}
+	}
+	return nil
+}
+
+// unborn reports whether a directory holds neither a record nor data.
+func unborn(dir string) bool {
+	for _, name := range []string{recordFile, dataDir} {
+		if _, err := os.Lstat(filepath.Join(dir, name)); !errors.Is(err, os.ErrNotExist) {
+			return false
+		}
+	}
+	return true
+}
+
+// List returns the ids of all clusters, sorted.
+func (s *Substrate) List(context.Context) ([]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ids := make([]string, 0, len(s.clusters))
+	for id := range s.clusters {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids, nil
+}
+
+func (s *Substrate) find(id string) (*cluster, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, errClosed
+	}
+	return s.clusters[id], nil
+}
+
+// Observe says what exists of a cluster. It fails for one whose record is damaged.
+func (s *Substrate) Observe(_ context.Context, id string) (substrate.Observed, error) {
+	c, err := s.find(id)
+	if err != nil || c == nil {
+		return substrate.Observed{}, err
+	}
+	return c.observe()
+}
+
+// Access says how the platform reaches the brokers of a cluster.
+func (s *Substrate) Access(_ context.Context, id string) (substrate.Access, error) {
+	c, err := s.find(id)
+	if err != nil {
+		return substrate.Access{}, err
+	}
+	if c == nil {
+		return substrate.Access{}, unknown(id)
+	}
+	return c.access()
+}
+
+func unknown(id string) error {
+	return orrery.Errorf(orrery.NotFound, "there is no physical cluster %s on this substrate", id)
+}
+
+// Do carries out an action. Create of a cluster that exists and Delete of one that does not do nothing.
+func (s *Substrate) Do(ctx context.Context, id string, action substrate.Action) error {
+	if action.Verb == substrate.Create {
+		return s.create(id, action.Spec)
+	}
+	c, err := s.find(id)
+	switch {
+	case err != nil:
+		return err
+	case c == nil && action.Verb == substrate.Delete:
+		return nil
+	case c == nil:
+		return unknown(id)
+	case action.Verb == substrate.Delete:
+		return s.delete(c)
+	}
+	return c.do(ctx, action)
+}
+
+// create makes the directory, chooses the addresses and stores both, in that order: what is not in the record
+// does not exist.
+func (s *Substrate) create(id string, spec orrery.PSCSpec) error {
+	if !validID.MatchString(id) {
+		return orrery.Errorf(orrery.Invalid, "%q is not the id of a physical cluster", id)
+	}
+	if err := checkSpec(spec); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return errClosed
+	}
+	if c, ok := s.clusters[id]; ok {
+		return c.damage()
+	}
+	c := s.newCluster(id)
+	c.record = record{Format: recordFormat, ID: id, Spec: spec, CreatedAt: s.config.Now().UTC()}
+	if spec.Gateways {
+		reserved := map[int]bool{}
+		for _, other := range s.clusters {
+			for _, port := range other.record.ports() {
+				reserved[port] = true
+			}
+		}
+		var err error
+		if c.record.Endpoints, err = s.chooseEndpoints(spec.Brokers, reserved); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(c.dir, 0o700); err != nil {
+		return fmt.Errorf("making the directory of %s: %w", id, err)
+	}
+	if err := errors.Join(c.record.write(c.dir), syncDir(s.config.Dir)); err != nil {
+		return err
+	}
+	s.clusters[id] = c
+	return nil
+}
+
+// maxBrokers bounds the nodes of one cluster; their names are made of ports.
+const maxBrokers = 100
+
+func checkSpec(spec orrery.PSCSpec) error {
+	switch {
+	case spec.Engine != orrery.EngineEmbedded:
+		return orrery.Errorf(orrery.UnsupportedValue, "the engine %q cannot run inside this process; only %q can", spec.Engine, orrery.EngineEmbedded)
+	case spec.Brokers < 1 || spec.Brokers > maxBrokers:
+		return orrery.Errorf(orrery.Invalid, "a physical cluster has 1 to %d brokers, and the spec says %d", maxBrokers, spec.Brokers)
+	}
+	return nil
+}
+
+// delete stops everything of a cluster and removes its directory, which first gets another name: a crash leaves
+// either the cluster or rubbish, never half a cluster.
+func (s *Substrate) delete(c *cluster) error {
+	if err := c.shut(); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.deleted = true
+	c.mu.Unlock()
+	rubbish := filepath.Join(s.config.Dir, deletedPrefix+c.id)
+	err := os.RemoveAll(rubbish)
+	if err == nil {
+		err = os.Rename(c.dir, rubbish)
+	}
+	if err == nil {
+		err = errors.Join(syncDir(s.config.Dir), os.RemoveAll(rubbish))
+	}
+	if err != nil {
+		return fmt.Errorf("removing the data of %s: %w", c.id, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.clusters, c.id)
+	return nil
+}
+
+// Close stops every cluster: balancers first, then gateways, which release their leases while the brokers still
+// run, then brokers, after everything is on disk.
+func (s *Substrate) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	clusters := make([]*cluster, 0, len(s.clusters))
+	for _, c := range s.clusters {
+		clusters = append(clusters, c)
+	}
+	s.mu.Unlock()
+	errs := make([]error, len(clusters))
+	var all sync.WaitGroup
+	for i, c := range clusters {
+		all.Go(func() { errs[i] = c.shut() })
+	}
+	all.Wait()
+	s.cancel()
+	return errors.Join(append(errs, s.lock.Close())...)
+}
