@@ -27,9 +27,9 @@ func main() {
 func run(binary, out string, rounds int) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 	defer cancel()
-	var report report
+	var r report
 	for _, measure := range []func(context.Context, string, int, *report) error{measureStart, measureMemory, measureFirstRecord} {
-		if err := measure(ctx, binary, rounds, &report); err != nil {
+		if err := measure(ctx, binary, rounds, &r); err != nil {
 			return err
 		}
 	}
@@ -37,7 +37,7 @@ func run(binary, out string, rounds int) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(out, []byte(report.markdown(gateway)), 0o644)
+	return os.WriteFile(out, []byte(r.markdown(gateway)), 0o644)
 }
 
 // report is the rows of the result, in order.
