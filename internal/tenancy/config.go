@@ -187,3 +187,25 @@ func clip(value string) string {
 	}
 	return strings.ToValidUTF8(value[:most], "") + "…"
 }
+
+// ChangeList appends the elements of change to a list, or subtracts them from it, as Kafka does: what is there is
+// not appended again.
+func ChangeList(list, change string, appending bool) string {
+	var result []string
+	for element := range strings.SplitSeq(list, ",") {
+		if element = strings.TrimSpace(element); element != "" {
+			result = append(result, element)
+		}
+	}
+	for element := range strings.SplitSeq(change, ",") {
+		element = strings.TrimSpace(element)
+		i := slices.Index(result, element)
+		switch {
+		case appending && i < 0:
+			result = append(result, element)
+		case !appending && i >= 0:
+			result = slices.Delete(result, i, i+1)
+		}
+	}
+	return strings.Join(result, ",")
+}

@@ -109,3 +109,23 @@ func FuzzConfigCheck(f *testing.F) {
 		}
 	})
 }
+
+func TestChangeList(t *testing.T) {
+	for _, c := range []struct {
+		list, change string
+		appending    bool
+		want         string
+	}{
+		{"delete", "compact", true, "delete,compact"},
+		{"delete", "delete", true, "delete"},
+		{"", "compact", true, "compact"},
+		{"delete, compact", "delete", false, "compact"},
+		{"delete", "compact", false, "delete"},
+		{"delete", "delete", false, ""},
+		{"delete", "compact,delete", false, ""},
+	} {
+		if got := ChangeList(c.list, c.change, c.appending); got != c.want {
+			t.Errorf("%q with %q (appending: %v) is %q, not %q", c.list, c.change, c.appending, got, c.want)
+		}
+	}
+}

@@ -15,6 +15,8 @@ const (
 	// maxString is the longest string that every version of the protocol can carry, in bytes. A longer one would
 	// wrap around the 16-bit length before it and let the rest of the name be read as fields of the request.
 	maxString = 1<<15 - 1
+	// maxID bounds group and transactional ids, in bytes. Kafka has no limit of its own, and nobody needs more.
+	maxID = 1024
 )
 
 // Prefix stands before every name of a tenant on its physical cluster: topics, groups, transactional ids. It is
@@ -69,17 +71,17 @@ func topicCharacter(c byte) bool {
 }
 
 // CheckGroup returns an Invalid error where name cannot be the id of a group that members join.
-func (p Prefix) CheckGroup(name string) error { return p.checkID("group id", name) }
+func (p Prefix) CheckGroup(name string) error { return checkID("group id", name) }
 
 // CheckTransactionalID returns an Invalid error where name cannot be a transactional id.
-func (p Prefix) CheckTransactionalID(name string) error { return p.checkID("transactional id", name) }
+func (p Prefix) CheckTransactionalID(name string) error { return checkID("transactional id", name) }
 
-func (p Prefix) checkID(what, name string) error {
-	switch limit := maxString - len(p); {
+func checkID(what, name string) error {
+	switch {
 	case name == "":
 		return orrery.Errorf(orrery.Invalid, "a %s is required", what)
-	case len(name) > limit:
-		return orrery.Errorf(orrery.Invalid, "the %s has %d bytes; at most %d are allowed", what, len(name), limit)
+	case len(name) > maxID:
+		return orrery.Errorf(orrery.Invalid, "the %s has %d bytes; at most %d are allowed", what, len(name), maxID)
 	}
 	return nil
 }

@@ -83,7 +83,7 @@ func TestCheckTopic(t *testing.T) {
 
 func TestCheckIDs(t *testing.T) {
 	p := PrefixOf("lkc-abc123")
-	longest := strings.Repeat("x", maxString-len(p))
+	longest := strings.Repeat("x", maxID)
 	for _, check := range []func(string) error{p.CheckGroup, p.CheckTransactionalID} {
 		for _, good := range []string{"g", "any character: /é\x00", longest} {
 			if err := check(good); err != nil {
