@@ -1,0 +1,64 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/orrery-kafka/orrery/internal/authz"
+	"github.com/orrery-kafka/orrery/internal/tenancy"
+)
+
+// JoinGroup: v0-9
+//
+// Behavior:
+// * READ on the group, else GROUP_AUTHORIZATION_FAILED.
+// * The metadata of each protocol of a "consumer" group is a subscription, and its topic names are translated:
+// the broker reads it to know which committed offsets are in use. Where it cannot be read the answer is
+// INCONSISTENT_GROUP_PROTOCOL. Metadata of other types is the clients' own.
+// * The leader's list of members is translated back.
+//
+// Version notes:
+// * v5: static membership (group.instance.id)
+// * v7: the response tells the protocol type
+func joinGroup(_ context.Context, s *session, r *kmsg.JoinGroupRequest) (step, error) {
+	code := s.groupError(authz.Read, r.Group)
+	consumer := r.ProtocolType == tenancy.ConsumerProtocol
+	for i := range r.Protocols {
+		if !consumer || code != 0 {
+			break
+		}
+		blob, err := s.prefix.PhysicalSubscription(r.Protocols[i].Metadata)
+		if err != nil {
+			code = kerr.InconsistentGroupProtocol.Code
+		}
+		r.Protocols[i].Metadata = blob
+	}
+	if code != 0 {
+		response := r.ResponseKind().(*kmsg.JoinGroupResponse)
+		response.ErrorCode, response.Generation, response.MemberID = code, -1, r.MemberID
+		return answered(response), nil
+	}
+	group, protocolType := r.Group, r.ProtocolType
+	r.Group = s.physical(group)
+	return forwarded(r, func(response *kmsg.JoinGroupResponse) error {
+		s.gateway.hosts.remember(s.physical(group), response.MemberID, s.clientHost)
+		if response.ErrorCode != 0 {
+			return nil
+		}
+		s.rememberGroupType(group, protocolType)
+		for i := range response.Members {
+			if !consumer {
+				break
+			}
+			blob, err := s.prefix.LogicalSubscription(response.Members[i].ProtocolMetadata)
+			if err != nil {
+				return fmt.Errorf("the subscription of a group member: %w", err)
+			}
+			response.Members[i].ProtocolMetadata = blob
+		}
+		return nil
+	}), nil
+}

@@ -1,0 +1,48 @@
+package gateway
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/orrery-kafka/orrery"
+	"github.com/orrery-kafka/orrery/internal/authz"
+)
+
+// InitProducerID: v0-5
+//
+// Behavior:
+// * With a transactional id: WRITE on it, else TRANSACTIONAL_ID_AUTHORIZATION_FAILED.
+// * Without: IDEMPOTENT_WRITE on the cluster, else CLUSTER_AUTHORIZATION_FAILED.
+// * A producer id that the client brings must be the transactional id's: INVALID_PRODUCER_ID_MAPPING.
+//
+// Version notes:
+// * v3: a client may bring the producer id and epoch that it has (KIP-360)
+// * v6: two-phase commit (KIP-939), not offered
+func initProducerID(ctx context.Context, s *session, r *kmsg.InitProducerIDRequest) (step, error) {
+	response := r.ResponseKind().(*kmsg.InitProducerIDResponse)
+	response.ProducerID, response.ProducerEpoch = -1, -1
+	if r.TransactionalID == nil {
+		if !s.allowed(authz.IdempotentWrite, orrery.CRNKafka, "") {
+			response.ErrorCode = kerr.ClusterAuthorizationFailed.Code
+			return answered(response), nil
+		}
+		return step{forward: r}, nil
+	}
+	if response.ErrorCode = s.transactionalIDError(authz.Write, *r.TransactionalID); response.ErrorCode != 0 {
+		return answered(response), nil
+	}
+	physical := s.physical(*r.TransactionalID)
+	if r.Version >= 3 && r.ProducerID >= 0 && !s.ownsProducer(ctx, physical, r.ProducerID, r.ProducerEpoch) {
+		response.ErrorCode = kerr.InvalidProducerIDMapping.Code
+		return answered(response), nil
+	}
+	r.TransactionalID = &physical
+	return forwarded(r, func(response *kmsg.InitProducerIDResponse) error {
+		if response.ErrorCode == 0 {
+			s.learnProducer(physical, response.ProducerID)
+		}
+		return nil
+	}), nil
+}

@@ -1,0 +1,164 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// partitionQuota holds one request that wants more partitions against its tenant's limit. The broker knows how many
+// there are, and is asked when the first is wanted; what requests that are on their way were granted is kept here,
+// so that many at once do not each get the rest. Requests at other gateways are not seen: where every broker takes
+// such a request (the embedded engine lets the controller only), a tenant can pass its limit by what it has in
+// flight there.
+type partitionQuota struct {
+	session *session
+	topics  map[string]int32 // physical name -> partitions; nil: not counted yet
+	failure error            // of counting
+	grant   *grant
+}
+
+// grant is what one request was given.
+type grant struct {
+	partitions int
+	started    time.Time // before the count of what there is
+	// done is when the broker answered, zero before that; what was counted from then on contains the grant.
+	done time.Time
+}
+
+// grantLife is longer than any request to a broker lives.
+const grantLife = 2 * time.Minute
+
+// open reports whether the request is on its way; one that was never answered ends by itself.
+func (g *grant) open(now time.Time) bool { return g.done.IsZero() && now.Sub(g.started) < grantLife }
+
+// errPartitionLimit is what a request that wants more than the limit is told.
+type errPartitionLimit struct{ limit, used, wanted int }
+
+func (e errPartitionLimit) Error() string {
+	return fmt.Sprintf("This cluster may have %d partitions and has %d; %d more would be too many. Delete topics, or ask for a higher limit.", e.limit, e.used, e.wanted)
+}
+
+// quotaError maps an error of a partition quota to what Kafka says.
+func quotaError(err error) (code int16, why string) {
+	var limit errPartitionLimit
+	switch {
+	case err == nil:
+		return 0, ""
+	case errors.As(err, &limit):
+		return kerr.PolicyViolation.Code, limit.Error()
+	default:
+		return kerr.RequestTimedOut.Code, "The cluster's partitions could not be counted in time; try again."
+	}
+}
+
+func (s *session) newPartitionQuota() *partitionQuota {
+	return &partitionQuota{session: s, grant: &grant{}}
+}
+
+// partitions returns how many partitions a topic (physical) has.
+func (q *partitionQuota) partitions(ctx context.Context, physical string) (n int32, exists bool, err error) {
+	if err := q.count(ctx); err != nil {
+		return 0, false, err
+	}
+	n, exists = q.topics[physical]
+	return n, exists, nil
+}
+
+// take grants more partitions, or says why not.
+func (q *partitionQuota) take(ctx context.Context, wanted int) error {
+	if err := q.count(ctx); err != nil {
+		return err
+	}
+	used, limit := 0, q.session.tenant.MaxPartitions
+	for _, n := range q.topics {
+		used += int(n)
+	}
+	granted, ok := q.session.gateway.grants.grow(q.session.LogicalClusterID, q.grant, wanted, limit-used)
+	if !ok {
+		return errPartitionLimit{limit, used + granted, wanted}
+	}
+	return nil
+}
+
+// settle ends the grant, when the broker has answered or nothing is sent: from now on its topics show in what the
+// broker says, or were never made.
+func (q *partitionQuota) settle() {
+	grants := &q.session.gateway.grants
+	grants.mu.Lock()
+	defer grants.mu.Unlock()
+	q.grant.done = q.session.gateway.config.Now()
+}
+
+// count asks the broker for the tenant's topics, once.
+func (q *partitionQuota) count(ctx context.Context) error {
+	if q.topics != nil || q.failure != nil {
+		return q.failure
+	}
+	s := q.session
+	q.grant.started = s.gateway.config.Now()
+	s.gateway.grants.add(s.LogicalClusterID, q.grant)
+	request := kmsg.NewPtrMetadataRequest()
+	request.Topics = nil
+	response, err := s.controlRequest(ctx, request)
+	if err != nil {
+		q.failure = fmt.Errorf("counting the tenant's partitions: %w", err)
+		return q.failure
+	}
+	q.topics = map[string]int32{}
+	for _, t := range response.(*kmsg.MetadataResponse).Topics {
+		if t.Topic != nil && s.prefix.Owns(*t.Topic) && t.ErrorCode != kerr.UnknownTopicOrPartition.Code {
+			q.topics[*t.Topic] = int32(len(t.Partitions))
+		}
+	}
+	return nil
+}
+
+// grants are those of each tenant that a count may not contain yet. The zero value is ready.
+type grants struct {
+	mu       sync.Mutex
+	byTenant map[string][]*grant // lkc-… ->
+}
+
+// add opens a grant, and forgets those that the count of every open one contains.
+func (g *grants) add(tenant string, added *grant) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.byTenant == nil {
+		g.byTenant = map[string][]*grant{}
+	}
+	oldest := added.started
+	for _, each := range g.byTenant[tenant] {
+		if each.open(added.started) && each.started.Before(oldest) {
+			oldest = each.started
+		}
+	}
+	kept := []*grant{added}
+	for _, each := range g.byTenant[tenant] {
+		if each.open(added.started) || !each.done.IsZero() && !each.done.Before(oldest) {
+			kept = append(kept, each)
+		}
+	}
+	g.byTenant[tenant] = kept
+}
+
+// grow adds to a grant what fits into room beside the others, and returns what they all have.
+func (g *grants) grow(tenant string, grown *grant, wanted, room int) (granted int, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, each := range g.byTenant[tenant] {
+		if each.done.IsZero() || !each.done.Before(grown.started) {
+			granted += each.partitions
+		}
+	}
+	if wanted > room-granted {
+		return granted, false
+	}
+	grown.partitions += wanted
+	return granted + wanted, true
+}
