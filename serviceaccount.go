@@ -5,12 +5,14 @@ import "time"
 // ServiceAccount is a principal for a program; sa-xxxxxx. It may do nothing until a role binding or an ACL says
 // so. Its display name is unique within the organization.
 type ServiceAccount struct {
-	ID             string    `json:"id"`
-	OrganizationID string    `json:"organization_id"`
-	DisplayName    string    `json:"display_name"`
-	Description    string    `json:"description,omitempty"`
-	CreatedAt      time.Time `json:"created_at"`
-	UpdatedAt      time.Time `json:"updated_at"`
+	ID             string `json:"id"`
+	OrganizationID string `json:"organization_id"`
+	DisplayName    string `json:"display_name"`
+	Description    string `json:"description,omitempty"`
+	// State is PhaseUsable, or PhaseDeleting until none of its API keys and role bindings counts any more.
+	State     Lifecycle `json:"state"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
 }
 
 // CRN names the service account.

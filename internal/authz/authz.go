@@ -4,6 +4,8 @@ package authz
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/orrery-kafka/orrery"
 )
@@ -60,23 +62,35 @@ func NewPolicy(bindings []Binding) *Policy {
 	return p
 }
 
-// roleScope says at which element a role's pattern must end: a CloudClusterAdmin of an environment does not
+// roleScope is the path of element types that a role's pattern has: a CloudClusterAdmin of an environment does not
 // exist. Every role here may do everything to what its pattern covers.
-var roleScope = map[string]string{
-	orrery.RoleOrganizationAdmin: orrery.CRNOrganization,
-	orrery.RoleEnvironmentAdmin:  orrery.CRNEnvironment,
-	orrery.RoleCloudClusterAdmin: orrery.CRNCloudCluster,
+var roleScope = map[string][]string{
+	orrery.RoleOrganizationAdmin: {orrery.CRNOrganization},
+	orrery.RoleEnvironmentAdmin:  {orrery.CRNOrganization, orrery.CRNEnvironment},
+	orrery.RoleCloudClusterAdmin: {orrery.CRNOrganization, orrery.CRNEnvironment, orrery.CRNCloudCluster},
 }
 
-// CheckPattern returns an Invalid error where a role does not exist or cannot be bound to a pattern.
+// CheckPattern returns an Invalid error where a role does not exist or cannot be bound to a pattern: the pattern's
+// elements must be those of the role's scope, and a "*" may only end the last one, which is not the organization.
 func CheckPattern(role string, pattern orrery.CRN) error {
 	scope, ok := roleScope[role]
 	if !ok {
 		return orrery.InvalidField("/role_name", "the role %q is not offered; the roles are %s, %s and %s",
 			role, orrery.RoleOrganizationAdmin, orrery.RoleEnvironmentAdmin, orrery.RoleCloudClusterAdmin)
 	}
-	if last := pattern.Elements[len(pattern.Elements)-1].Type; last != scope {
-		return orrery.InvalidField("/crn_pattern", "the role %s is bound to a %s, and the pattern ends in a %s", role, scope, last)
+	var path []string
+	for _, e := range pattern.Elements {
+		path = append(path, e.Type)
+	}
+	if !slices.Equal(path, scope) {
+		return orrery.InvalidField("/crn_pattern", "the role %s is bound to a %s (%s=…), and the pattern is %s",
+			role, scope[len(scope)-1], strings.Join(scope, "=…/"), pattern)
+	}
+	for i, e := range pattern.Elements {
+		star := strings.IndexByte(e.Name, '*')
+		if star >= 0 && (i == 0 || i < len(scope)-1 || star != len(e.Name)-1) {
+			return orrery.InvalidField("/crn_pattern", "a \"*\" may only be the last character of the pattern, and stands for no organization")
+		}
 	}
 	return nil
 }

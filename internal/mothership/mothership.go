@@ -13,9 +13,12 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
+	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/link"
+	"github.com/orrery-kafka/orrery/internal/profile"
 	"github.com/orrery-kafka/orrery/internal/store"
 )
 
@@ -57,6 +60,46 @@ type Mothership struct {
 	limits   Limits
 	term     int64
 	profile  string
+	received []link.Message // of CollectStep alone: what it has not taken in yet
+}
+
+// New makes a mothership. It does nothing until a method is called; call Resync once before the loops run. It
+// returns an Invalid error about a configuration that cannot work.
+func New(c Config) (*Mothership, error) {
+	if c.Store == nil || c.Desired == nil || c.Statuses == nil || c.Random == nil || c.Now == nil {
+		return nil, orrery.Errorf(orrery.Invalid, "a mothership needs Store, Desired, Statuses, Random and Now")
+	}
+	m := &Mothership{
+		store: c.Store, desired: c.Desired, statuses: c.Statuses, random: &lockedReader{r: c.Random}, now: c.Now,
+		nudge: c.Nudge, changed: c.Changed, logger: c.Logger, limits: c.Limits, term: max(c.Term, 1), profile: c.Profile,
+	}
+	if m.nudge == nil {
+		m.nudge = func(string) {}
+	}
+	if m.changed == nil {
+		m.changed = func() {}
+	}
+	if m.logger == nil {
+		m.logger = slog.New(slog.DiscardHandler)
+	}
+	if m.limits.APIKeysPerCluster == nil {
+		m.limits = DefaultLimits()
+	}
+	if m.profile == "" {
+		m.profile = profile.Newest
+	}
+	if !slices.Contains(profile.Versions(), m.profile) {
+		return nil, orrery.Errorf(orrery.Invalid, "there is no profile %q", m.profile)
+	}
+	return m, nil
+}
+
+// Loops returns the loops, for the wiring to give each a goroutine, a timer and a nudge.
+func (m *Mothership) Loops() []Loop {
+	return []Loop{
+		{LoopPlace, m.PlaceStep}, {LoopCompose, m.ComposeStep}, {LoopPublish, m.PublishStep},
+		{LoopCollect, m.CollectStep}, {LoopSettle, m.SettleStep},
+	}
 }
 
 // The loops' names: what Nudge is called with, and the names of their queues.

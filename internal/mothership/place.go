@@ -1,0 +1,244 @@
+package mothership
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/orrery-kafka/orrery"
+	"github.com/orrery-kafka/orrery/internal/placement"
+	"github.com/orrery-kafka/orrery/internal/profile"
+	"github.com/orrery-kafka/orrery/internal/store"
+)
+
+// Keys of the place queue are ids of logical clusters, and placeWaiting + CURSOR: every cluster that has no place
+// yet, from the cursor on.
+const placeWaiting = "waiting/"
+
+// PlaceStep decides where queued clusters go. One that fits nowhere waits until a satellite reports or room is
+// made.
+func (m *Mothership) PlaceStep(ctx context.Context, now time.Time) (time.Time, error) {
+	var snapshot *placement.Snapshot
+	var of *transaction // whose snapshot it is: a transaction may be run again
+	return m.drain(ctx, now, LoopPlace, func(t *transaction, key string) error {
+		if cursor, ok := strings.CutPrefix(key, placeWaiting); ok {
+			return t.queueWaiting(cursor)
+		}
+		c, ok, err := find(t.LogicalClusters(), key)
+		if err != nil || !ok || c.State.Phase != orrery.PhasePending || c.PhysicalClusterID != "" {
+			return err
+		}
+		if of != t {
+			if snapshot, err = t.snapshot(); err != nil {
+				return err
+			}
+			of = t
+		}
+		return t.place(snapshot, c)
+	})
+}
+
+// waitingAgain has every cluster without a place looked at again.
+func (t *transaction) waitingAgain() error { return t.enqueue(LoopPlace, placeWaiting) }
+
+func (t *transaction) queueWaiting(cursor string) error {
+	page, err := t.LogicalClusters().List(store.Query{
+		Where: map[store.Field]string{store.PhysicalClusterID: "", store.Phase: string(orrery.PhasePending)},
+		After: cursor, Limit: batch,
+	})
+	if err != nil {
+		return err
+	}
+	for _, c := range page.Rows {
+		if err := t.enqueue(LoopPlace, c.ID); err != nil {
+			return err
+		}
+	}
+	if page.Next == "" {
+		return nil
+	}
+	return t.enqueue(LoopPlace, placeWaiting+page.Next)
+}
+
+// snapshot gathers what placement looks at. Dedicated clusters count on their satellites, and are no candidates.
+func (t *transaction) snapshot() (*placement.Snapshot, error) {
+	s := &placement.Snapshot{}
+	at := map[string]int{}
+	err := each(t.Satellites(), store.Query{}, func(satellite orrery.Satellite) error {
+		at[satellite.ID] = len(s.Satellites)
+		s.Satellites = append(s.Satellites, placement.Satellite{Satellite: satellite})
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = each(t.PSCs(), store.Query{}, func(psc orrery.PSC) error {
+		if i, ok := at[psc.SatelliteID]; ok {
+			s.Satellites[i].Use = placement.Add(s.Satellites[i].Use, onSatellite(psc.Spec))
+		}
+		if psc.Spec.Type != orrery.TypeMultiTenant || psc.Deleted {
+			return nil
+		}
+		use, err := t.use(psc.ID)
+		s.Physical = append(s.Physical, physical(psc, use))
+		return err
+	})
+	return s, err
+}
+
+func physical(psc orrery.PSC, use orrery.Capacity) placement.Physical {
+	return placement.Physical{
+		ID: psc.ID, SatelliteID: psc.SatelliteID, Type: psc.Spec.Type, Cloud: psc.Spec.Cloud, Region: psc.Spec.Region,
+		Deleted: psc.Deleted, Capacity: psc.Spec.Capacity, Use: use,
+	}
+}
+
+// onSatellite is what a physical cluster takes of its satellite.
+func onSatellite(spec orrery.PSCSpec) orrery.Capacity {
+	return orrery.Capacity{LogicalClusters: 1, Brokers: spec.Brokers, StorageBytes: int64(spec.Brokers) * spec.StorageBytes}
+}
+
+// use is what is reserved on a physical cluster; a cluster that is being deleted counts until it is gone.
+func (t *transaction) use(pscID string) (use orrery.Capacity, err error) {
+	for _, clusterType := range []string{orrery.TypeBasic, orrery.TypeStandard, orrery.TypeDedicated} {
+		n, err := t.LogicalClusters().Count(store.Query{Where: map[store.Field]string{
+			store.PhysicalClusterID: pscID, store.Type: clusterType,
+		}})
+		if err != nil {
+			return use, err
+		}
+		use = placement.Add(use, placement.Times(placement.Reservation(clusterType), n))
+	}
+	return use, nil
+}
+
+// place decides about one cluster, stores the decision, and brings the snapshot up to date.
+func (t *transaction) place(s *placement.Snapshot, c orrery.LogicalCluster) error {
+	specs, request := t.partial(c)
+	seed, err := t.seed()
+	if err != nil {
+		return err
+	}
+	decision := placement.Place(*s, request, seed)
+	if decision.NewPhysicalCluster {
+		if decision.PhysicalClusterID, err = t.build(s, decision.SatelliteID, specs); err != nil {
+			return err
+		}
+	}
+	decision.DecidedAt = t.now
+	if err := t.keepDecision(decision); err != nil {
+		return err
+	}
+	if decision.PhysicalClusterID == "" {
+		return t.waitForPlace(c, placement.Wait(decision))
+	}
+	for i := range s.Physical {
+		if s.Physical[i].ID == decision.PhysicalClusterID {
+			s.Physical[i].Use = placement.Add(s.Physical[i].Use, placement.Reservation(c.Type))
+		}
+	}
+	return t.moveIn(c, decision.PhysicalClusterID)
+}
+
+// moveIn gives a cluster its place, and everything that has to be there a record.
+func (t *transaction) moveIn(c orrery.LogicalCluster, pscID string) error {
+	c.PhysicalClusterID, c.State.Reason, c.UpdatedAt = pscID, "waiting for "+pscID, t.now
+	if err := t.putCluster(c); err != nil {
+		return err
+	}
+	t.compose(orrery.DesiredPSC+"/"+pscID, orrery.DesiredTenant+"/"+c.ID, composeOrganization+pscID+"/"+c.OrganizationID)
+	t.settle(settleCluster + c.ID)
+	return each(t.APIKeys(), store.Where(store.LogicalClusterID, c.ID), func(k orrery.APIKey) error {
+		t.compose(composeAPIKey + k.ID)
+		return nil
+	})
+}
+
+func (t *transaction) waitForPlace(c orrery.LogicalCluster, reason string) error {
+	if c.State.Reason == reason {
+		return nil
+	}
+	c.State.Reason = reason
+	t.changed = true
+	return t.putCluster(c)
+}
+
+// keepDecision stores a decision, unless it says what the one before said.
+func (t *transaction) keepDecision(d orrery.PlacementDecision) error {
+	before, ok, err := find(t.PlacementDecisions(), d.LogicalClusterID)
+	if err != nil {
+		return err
+	}
+	if ok {
+		same := before
+		same.DecidedAt = d.DecidedAt
+		if reflect.DeepEqual(same, d) {
+			return nil
+		}
+	}
+	return t.PlacementDecisions().Put(d)
+}
+
+// build makes the PSC of a new physical cluster.
+func (t *transaction) build(s *placement.Snapshot, satelliteID string, specs map[string]completed) (string, error) {
+	for i := range s.Satellites {
+		satellite := &s.Satellites[i]
+		if satellite.ID != satelliteID {
+			continue
+		}
+		id, err := newID(t, t.PSCs(), prefixed(orrery.PrefixPhysicalKafka))
+		if err != nil {
+			return "", err
+		}
+		chosen := specs[satellite.Engine]
+		psc := orrery.PSC{
+			ID: id, SatelliteID: satelliteID, Spec: chosen.spec, Provenance: chosen.provenance, CreatedAt: t.now, UpdatedAt: t.now,
+		}
+		satellite.Use = placement.Add(satellite.Use, onSatellite(psc.Spec))
+		if psc.Spec.Type == orrery.TypeMultiTenant {
+			s.Physical = append(s.Physical, physical(psc, orrery.Capacity{}))
+		}
+		return id, t.PSCs().Put(psc)
+	}
+	return "", fmt.Errorf("placement chose the satellite %q, which is not in its snapshot", satelliteID)
+}
+
+// completed is the spec of a new physical cluster on one engine.
+type completed struct {
+	spec       orrery.PSCSpec
+	provenance map[string]string
+}
+
+// partial asks the profile what a new physical cluster for a cluster would be on each engine. An engine whose spec
+// the check refuses cannot run it.
+func (t *transaction) partial(c orrery.LogicalCluster) (map[string]completed, placement.Request) {
+	partial := orrery.PSCSpec{Kind: orrery.KindKafka, Type: orrery.TypeMultiTenant, Cloud: c.Cloud, Region: c.Region}
+	if c.Dedicated() {
+		partial.Type, partial.CKU = orrery.TypeDedicated, c.CKU
+	}
+	specs, request := map[string]completed{}, placement.Request{Cluster: c, New: map[string]placement.Footprint{}}
+	for _, engine := range []string{orrery.EngineApache, orrery.EngineEmbedded} {
+		spec, provenance, err := profile.Complete(partial, t.m.profile, profile.Facts{Engine: engine})
+		if err != nil {
+			continue
+		}
+		if _, wrong := profile.FirstError(profile.Check(spec)); wrong {
+			continue
+		}
+		specs[engine] = completed{spec, provenance}
+		request.New[engine] = placement.Footprint{Brokers: spec.Brokers, StorageBytes: int64(spec.Brokers) * spec.StorageBytes}
+	}
+	return specs, request
+}
+
+func (t *transaction) seed() (uint64, error) {
+	var b [8]byte
+	if _, err := io.ReadFull(t.m.random, b[:]); err != nil {
+		return 0, fmt.Errorf("reading a seed: %w", err)
+	}
+	return binary.LittleEndian.Uint64(b[:]), nil
+}

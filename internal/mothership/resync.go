@@ -1,0 +1,67 @@
+package mothership
+
+import (
+	"context"
+
+	"github.com/orrery-kafka/orrery"
+	"github.com/orrery-kafka/orrery/internal/store"
+)
+
+// Resync queues everything for every loop: the rare full pass, due at start. It repairs what a fault left undone
+// and, after a restore from backup, gives every record the new term.
+func (m *Mothership) Resync(ctx context.Context) error {
+	for _, pass := range []func(context.Context, string) (string, error){
+		resync(m, store.Tx.PSCs, func(p orrery.PSC) []job { return []job{{LoopCompose, orrery.DesiredPSC + "/" + p.ID}} }),
+		resync(m, store.Tx.LogicalClusters, resyncCluster),
+		resync(m, store.Tx.APIKeys, func(k orrery.APIKey) []job {
+			return []job{{LoopCompose, composeAPIKey + k.ID}, {LoopSettle, settleAPIKey + k.ID}}
+		}),
+		resync(m, store.Tx.RoleBindings, func(b orrery.RoleBinding) []job {
+			return []job{{LoopCompose, composeRoleBinding + b.ID}, {LoopSettle, settleRoleBinding + b.ID}}
+		}),
+		resync(m, store.Tx.ServiceAccounts, func(s orrery.ServiceAccount) []job {
+			return []job{{LoopSettle, settleServiceAccount + s.ID}}
+		}),
+		resync(m, store.Tx.Desired, func(d orrery.Desired) []job { return []job{{LoopCompose, d.Key()}} }),
+	} {
+		for cursor, first := "", true; first || cursor != ""; first = false {
+			next, err := pass(ctx, cursor)
+			if err != nil {
+				return err
+			}
+			cursor = next
+		}
+	}
+	m.nudge(LoopPublish)
+	m.nudge(LoopCollect)
+	return nil
+}
+
+func resyncCluster(c orrery.LogicalCluster) []job {
+	if c.State.Phase == orrery.PhasePending && c.PhysicalClusterID == "" {
+		return []job{{LoopPlace, c.ID}}
+	}
+	return []job{{LoopCompose, orrery.DesiredTenant + "/" + c.ID}, {LoopSettle, settleCluster + c.ID}}
+}
+
+// resync returns a function that queues one page of a table and returns the cursor of the next.
+func resync[T any](m *Mothership, table func(store.Tx) store.Table[T], jobs func(T) []job) func(context.Context, string) (string, error) {
+	return func(ctx context.Context, cursor string) (next string, err error) {
+		err = m.commit(ctx, m.now(), func(t *transaction) error {
+			page, err := table(t.Tx).List(store.Query{After: cursor, Limit: batch})
+			if err != nil {
+				return err
+			}
+			next = page.Next
+			for _, row := range page.Rows {
+				for _, j := range jobs(row) {
+					if err := t.enqueue(j.loop, j.key); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		})
+		return next, err
+	}
+}

@@ -1,0 +1,220 @@
+package placement
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/orrery-kafka/orrery"
+)
+
+// step is one way to end a placement. It reports whether it did.
+type step func(*placing) bool
+
+// The ways, in the order in which they are tried.
+var steps = []step{
+	keep,       // a placed cluster stays
+	share,      // an existing multi-tenant cluster with room
+	build,      // a new physical cluster on a satellite
+	shareTight, // an existing one beyond 70 %, because no new one can be made
+	nowhere,    // wait, and say why
+}
+
+// satelliteRule says whether a satellite can take a new physical cluster for a request, and why not or why.
+type satelliteRule struct {
+	name string
+	ask  func(*placing, Satellite) (string, bool)
+}
+
+// The rules about satellites: the first that rejects ends the questions. Adding one is adding a line.
+var satelliteRules = []satelliteRule{
+	{"satellite-region", satelliteRegion},     // it serves the cloud and region
+	{"satellite-engine", satelliteEngine},     // its engine can run the cluster
+	{"satellite-capacity", satelliteCapacity}, // brokers and storage are left
+}
+
+// physicalRule says whether an existing physical cluster can take a logical one.
+type physicalRule struct {
+	name string
+	ask  func(*placing, Physical) (string, bool)
+}
+
+// The rules about existing physical clusters, but for their capacity, which is asked last.
+var physicalRules = []physicalRule{
+	{"physical-cluster-type", physicalType},        // shared, and staying
+	{"physical-cluster-region", physicalRegion},    // in the cloud and region that were asked for
+	{"physical-cluster-satellite", physicalServed}, // its satellite is known
+}
+
+func keep(p *placing) bool {
+	id := p.request.Cluster.PhysicalClusterID
+	if id == "" {
+		return false
+	}
+	p.decision.PhysicalClusterID = id
+	for _, c := range p.snapshot.Physical {
+		if c.ID == id {
+			p.decision.SatelliteID = c.SatelliteID
+		}
+	}
+	p.because("placed-before", id, chosen, "the cluster is there already, and is never moved by placement")
+	return true
+}
+
+func share(p *placing) bool { return shareUpTo(p, "physical-cluster-capacity", FillPercent) }
+
+func shareTight(p *placing) bool { return shareUpTo(p, "physical-cluster-full-capacity", 100) }
+
+func shareUpTo(p *placing, rule string, most int64) bool {
+	if p.request.Cluster.Dedicated() {
+		if most == FillPercent {
+			p.because("dedicated", "", accepted, "a Dedicated cluster gets a physical cluster of its own")
+		}
+		return false
+	}
+	need := Reservation(p.request.Cluster.Type)
+	var candidates []Physical
+	for _, c := range p.snapshot.Physical {
+		if !askPhysical(p, c) {
+			continue
+		}
+		if name, ok := fits(Add(c.Use, need), c.Capacity, most); !ok {
+			p.because(rule, c.ID, rejected, "with this cluster its %s would be over %d %%", name, most)
+			continue
+		}
+		name, full := Fullest(c.Use, c.Capacity)
+		p.because(rule, c.ID, accepted, "under %d %% everywhere; fullest in %s, %s", most, name, percent(full))
+		candidates = append(candidates, c)
+	}
+	if len(candidates) == 0 {
+		return false
+	}
+	best := twoChoices(p, candidates, func(c Physical) string { return c.ID },
+		func(c Physical) int64 { _, full := Fullest(c.Use, c.Capacity); return full })
+	p.decision.PhysicalClusterID, p.decision.SatelliteID = best.ID, best.SatelliteID
+	return true
+}
+
+// askPhysical says nothing about clusters that a request could never be for: that would be every other one of the
+// fleet.
+func askPhysical(p *placing, c Physical) bool {
+	for _, r := range physicalRules {
+		if _, ok := r.ask(p, c); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+func physicalType(_ *placing, c Physical) (string, bool) {
+	return "it is shared", c.Type == orrery.TypeMultiTenant && !c.Deleted
+}
+
+func physicalRegion(p *placing, c Physical) (string, bool) {
+	return "it is in the region", c.Cloud == p.request.Cluster.Cloud && c.Region == p.request.Cluster.Region
+}
+
+func physicalServed(p *placing, c Physical) (string, bool) {
+	for _, s := range p.snapshot.Satellites {
+		if s.ID == c.SatelliteID {
+			return "its satellite is known", true
+		}
+	}
+	return "its satellite is not known", false
+}
+
+func build(p *placing) bool {
+	var candidates []Satellite
+	for _, s := range p.snapshot.Satellites {
+		if askSatellite(p, s) {
+			candidates = append(candidates, s)
+		}
+	}
+	if len(candidates) == 0 {
+		return false
+	}
+	best := twoChoices(p, candidates, func(s Satellite) string { return s.ID }, satelliteLoad)
+	p.because("new-physical-cluster", best.ID, chosen, "a new one of %d brokers", p.request.New[best.Engine].Brokers)
+	p.decision.SatelliteID, p.decision.NewPhysicalCluster = best.ID, true
+	return true
+}
+
+func askSatellite(p *placing, s Satellite) bool {
+	for _, r := range satelliteRules {
+		message, ok := r.ask(p, s)
+		if !ok {
+			p.because(r.name, s.ID, rejected, "%s", message)
+			return false
+		}
+		p.because(r.name, s.ID, accepted, "%s", message)
+	}
+	return true
+}
+
+func satelliteRegion(p *placing, s Satellite) (string, bool) {
+	c := p.request.Cluster
+	if !s.Serves(c.Cloud, c.Region) {
+		return fmt.Sprintf("it serves %s/%s, not %s/%s", s.Cloud, s.Region, c.Cloud, c.Region), false
+	}
+	return fmt.Sprintf("it serves %s/%s", c.Cloud, c.Region), true
+}
+
+func satelliteEngine(p *placing, s Satellite) (string, bool) {
+	if _, ok := p.request.New[s.Engine]; !ok {
+		return fmt.Sprintf("its engine %q cannot run such a cluster", s.Engine), false
+	}
+	return fmt.Sprintf("its engine is %q", s.Engine), true
+}
+
+func satelliteCapacity(p *placing, s Satellite) (string, bool) {
+	need := p.request.New[s.Engine]
+	if s.Use.Brokers+need.Brokers > s.Capacity.Brokers {
+		return fmt.Sprintf("%d of its %d brokers are taken, and %d are needed", s.Use.Brokers, s.Capacity.Brokers, need.Brokers), false
+	}
+	if s.Use.StorageBytes+need.StorageBytes > s.Capacity.StorageBytes {
+		return fmt.Sprintf("%d of its %d bytes of storage are taken, and %d are needed", s.Use.StorageBytes, s.Capacity.StorageBytes, need.StorageBytes), false
+	}
+	return fmt.Sprintf("%d of its %d brokers are taken, and %d are needed", s.Use.Brokers, s.Capacity.Brokers, need.Brokers), true
+}
+
+func satelliteLoad(s Satellite) int64 {
+	if s.Capacity.Brokers <= 0 {
+		return 0
+	}
+	return int64(s.Use.Brokers) * 1000 / int64(s.Capacity.Brokers)
+}
+
+// ruleNowhere is the rule of the reason that sums up why a cluster has to wait.
+const ruleNowhere = "nowhere"
+
+func nowhere(p *placing) bool {
+	p.because(ruleNowhere, "", rejected, "%s", p.wait())
+	return true
+}
+
+// Wait returns, in one line for a user, why a decision put a cluster nowhere yet; "" where it put it somewhere.
+func Wait(d orrery.PlacementDecision) string {
+	for _, r := range d.Reasons {
+		if r.Rule == ruleNowhere {
+			return r.Message
+		}
+	}
+	return ""
+}
+
+func (p *placing) wait() string {
+	place := p.request.Cluster.Cloud + "/" + p.request.Cluster.Region
+	var full []string
+	for _, r := range p.decision.Reasons {
+		if r.Verdict == rejected && (r.Rule == "satellite-capacity" || r.Rule == "satellite-engine") {
+			full = append(full, r.Candidate+": "+r.Message)
+		}
+	}
+	if len(full) == 0 {
+		return fmt.Sprintf("waiting for placement: no satellite serves %s", place)
+	}
+	const named = 3 // enough for a person
+	if len(full) > named {
+		full = append(full[:named], fmt.Sprintf("and %d more", len(full)-named))
+	}
+	return fmt.Sprintf("waiting for placement: no satellite of %s has room (%s)", place, strings.Join(full, "; "))
+}
