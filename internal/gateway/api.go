@@ -10,33 +10,46 @@ import (
 // not listed is not offered: its request closes the connection and never reaches a broker.
 func allHandlers() []handler {
 	return []handler{
+		handle(0, 3, 13, produce),
+		handle(1, 4, 18, fetch),
+		handle(2, 1, 11, listOffsets),
+		handle(3, 0, 13, metadata),
 		handle(8, 2, 10, offsetCommit),
 		handle(9, 1, 10, offsetFetch),
+		handle(10, 0, 6, findCoordinator),
 		handle(11, 0, 9, joinGroup),
 		handle(12, 0, 4, heartbeat),
 		handle(13, 0, 5, leaveGroup),
 		handle(14, 0, 5, syncGroup),
 		handle(15, 0, 6, describeGroups),
 		handle(16, 0, 5, listGroups),
+		handle(17, 0, 1, saslHandshake),
+		handle(18, 0, maxApiVersions, apiVersions),
 		handle(19, 2, 7, createTopics),
 		handle(20, 1, 6, deleteTopics),
 		handle(21, 0, 2, deleteRecords),
 		handle(22, 0, 5, initProducerID),
+		handle(23, 2, 4, offsetForLeaderEpoch),
 		handle(24, 0, 3, addPartitionsToTxn),
 		handle(25, 0, 4, addOffsetsToTxn),
 		handle(26, 0, 5, endTxn),
 		handle(28, 0, 6, txnOffsetCommit),
 		handle(32, 1, 4, describeConfigs),
 		handle(33, 0, 2, alterConfigs),
+		handle(36, 0, 2, saslAuthenticate),
 		handle(37, 0, 3, createPartitions),
 		handle(42, 0, 3, deleteGroups),
 		handle(44, 0, 1, incrementalAlterConfigs),
 		handle(47, 0, 0, offsetDelete),
+		handle(60, 0, 2, describeCluster),
+		handle(61, 0, 0, describeProducers),
 		handle(65, 0, 0, describeTransactions),
 		handle(66, 0, 1, listTransactions),
 		handle(68, 0, 1, consumerGroupHeartbeat),
 		handle(69, 0, 1, consumerGroupDescribe),
 		handle(74, 0, 1, listConfigResources),
+		// 75, DescribeTopicPartitions, is left out: clients fall back to Metadata, and its cursor over all topics
+		// would be one over the physical names of all tenants.
 	}
 }
 

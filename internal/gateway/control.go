@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"golang.org/x/sync/semaphore"
@@ -46,6 +46,29 @@ func (c *control) Request(ctx context.Context, request kmsg.Request) (kmsg.Respo
 	return response, nil
 }
 
+// controlOptions are those of the gateway's own client.
+func controlOptions(c Control) []kgo.Opt {
+	options := []kgo.Opt{
+		kgo.SeedBrokers(c.Seeds...),
+		kgo.ClientID("orrery-gateway"),
+		kgo.DisableClientMetrics(),
+		kgo.ProducerLinger(0),
+		kgo.DisableIdempotentWrite(), // one record at a time, and the newest counts
+		kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.KeepControlRecords(), // they count for the position
+		kgo.FetchMaxWait(time.Minute),
+		kgo.FetchMaxBytes(8 << 20),
+		kgo.RetryBackoffFn(func(int) time.Duration { return followRetry }),
+		kgo.MetadataMinAge(followRetry),
+	}
+	if c.Dial != nil {
+		options = append(options, kgo.Dialer(c.Dial))
+	}
+	return options
+}
+
 // controlRequest sends a request with the platform's rights, bounded in time and number. The handler that calls
 // it makes sure that the request and what it passes on are about the session's tenant only.
 func (s *session) controlRequest(ctx context.Context, request kmsg.Request) (kmsg.Response, error) {
@@ -69,25 +92,16 @@ func (s *session) ownsProducer(ctx context.Context, transactionalID string, prod
 	request := kmsg.NewPtrDescribeTransactionsRequest()
 	request.TransactionalIDs = []string{transactionalID}
 	response, err := request.RequestWith(ctx, s.gateway.control)
-	if err != nil || kerr.ErrorForCode(firstTransactionError(response)) != nil {
+	if err != nil {
 		return false
 	}
 	for _, t := range response.TransactionStates {
-		if t.TransactionalID == transactionalID && t.ProducerID == producerID {
+		if t.ErrorCode == 0 && t.TransactionalID == transactionalID && t.ProducerID == producerID {
 			s.learnProducer(transactionalID, producerID)
 			return true
 		}
 	}
 	return false
-}
-
-func firstTransactionError(response *kmsg.DescribeTransactionsResponse) int16 {
-	for _, t := range response.TransactionStates {
-		if t.ErrorCode != 0 {
-			return t.ErrorCode
-		}
-	}
-	return 0
 }
 
 // learnProducer keeps that a producer id was given to a transactional id (physical).
@@ -99,4 +113,45 @@ func (s *session) learnProducer(transactionalID string, producerID int64) {
 		m.producers = map[producerKey]bool{}
 	}
 	m.producers[producerKey{transactionalID, producerID}] = true
+}
+
+// producerCache is a bounded set of producer ids. The zero value is ready.
+type producerCache struct {
+	mu  sync.Mutex
+	ids map[int64]bool
+}
+
+// maxFreeProducers bounds the set; a full one starts again.
+const maxFreeProducers = 1 << 16
+
+func (p *producerCache) has(id int64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ids[id]
+}
+
+func (p *producerCache) add(id int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ids == nil || len(p.ids) >= maxFreeProducers {
+		p.ids = map[int64]bool{}
+	}
+	p.ids[id] = true
+}
+
+// freeProducer reports whether a producer id may be used without a transaction: no transactional id has it. The
+// embedded engine would take such a batch's epoch for the transactional producer's, and so let another tenant
+// fence it. Producer ids without a transactional id are random there, so they cannot be guessed.
+func (s *session) freeProducer(ctx context.Context, producerID int64) bool {
+	if !s.gateway.config.CheckProducerIDs || s.gateway.free.has(producerID) {
+		return true
+	}
+	request := kmsg.NewPtrListTransactionsRequest()
+	request.ProducerIDFilters = []int64{producerID}
+	response, err := request.RequestWith(ctx, s.gateway.control)
+	if err != nil || response.ErrorCode != 0 || len(response.TransactionStates) > 0 {
+		return false
+	}
+	s.gateway.free.add(producerID)
+	return true
 }

@@ -1,20 +1,32 @@
 // Package gateway is the tenants' Kafka endpoint, one beside each broker: TLS, SASL with API keys, and for each API
 // key of the protocol the translation between a tenant's names and those of the physical cluster that it shares
 // with others. What is not listed in api.go is not offered.
+//
+// A gateway knows its tenants from _orrery_tenants (follow.go, state.go), says in _orrery_gateways that it lives and
+// how much of that is in force (lease.go), and serves each client with one connection to its broker (conn.go).
 package gateway
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/orrery-kafka/orrery"
 )
 
-// Config is what a gateway needs to know.
+// Config is what a gateway needs to know. All but Limits and Registerer is required; Now and Logger have the
+// obvious defaults.
 type Config struct {
 	PhysicalClusterID string
 	// Node is the broker beside which the gateway stands.
@@ -29,13 +41,191 @@ type Config struct {
 	CheckProducerIDs bool
 	Now              func() time.Time
 	Logger           *slog.Logger
+	Limits           Limits
 	Registerer       prometheus.Registerer // may be nil
 }
 
 // Gateway serves the tenants of one physical cluster at one broker.
 type Gateway struct {
 	config  Config
-	state   atomic.Pointer[state]
-	topics  *topicIndex
+	metrics *metrics
 	control *control
+	topics  *topicIndex
+	lease   *lease
+	budget  *semaphore.Weighted // of large requests, in bytes
+	notices *notices
+	state   atomic.Pointer[state]
+	table   atomic.Pointer[table]
+
+	hosts  memberHosts
+	grants grants // of partitions
+
+	ready, closed chan struct{}
+	running       sync.WaitGroup // Run, connections
+
+	free producerCache // producer ids that no transactional id has
+
+	mu            sync.Mutex
+	stopped       bool
+	listeners     map[net.Listener]struct{}
+	connections   map[*connection]struct{}
+	fetchSessions map[string]int // by lkc-…
+}
+
+// New makes a gateway that does nothing yet: Run reads its state, Serve accepts clients.
+func New(config Config) (*Gateway, error) {
+	switch {
+	case config.TLS == nil, config.DialBroker == nil, len(config.Control.Seeds) == 0:
+		return nil, errors.New("a gateway needs TLS, a path to its broker, and seeds for its own connection")
+	case config.Now == nil:
+		config.Now = time.Now
+	}
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	config.Limits = config.Limits.withDefaults()
+	client, err := kgo.NewClient(controlOptions(config.Control)...)
+	if err != nil {
+		return nil, fmt.Errorf("opening the gateway's own connection: %w", err)
+	}
+	metrics, err := newMetrics(config.Registerer)
+	if err != nil {
+		client.Close()
+		return nil, err
+	}
+	g := &Gateway{
+		config: config, metrics: metrics,
+		control:       &control{client: client, slots: semaphore.NewWeighted(maxControlRequests)},
+		budget:        semaphore.NewWeighted(config.Limits.BufferedBytes),
+		notices:       newNotices(config.Now),
+		ready:         make(chan struct{}),
+		closed:        make(chan struct{}),
+		listeners:     map[net.Listener]struct{}{},
+		connections:   map[*connection]struct{}{},
+		fetchSessions: map[string]int{},
+	}
+	g.topics = newTopicIndex(g.control, config.Now, metrics.topicIDLookups)
+	g.lease = &lease{gateway: g, client: client, incarnation: rand.Text(), more: make(chan struct{}, 1)}
+	g.state.Store(emptyState())
+	g.table.Store(&table{})
+	return g, nil
+}
+
+// Run reads the state to its end, takes the lease, and follows the state until ctx ends or Close is called; then
+// it gives the lease up. It returns an error where the gateway could not become ready.
+func (g *Gateway) Run(ctx context.Context) error {
+	if !g.begin() {
+		return errors.New("the gateway is closed")
+	}
+	defer g.running.Done()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { // ends with ctx, which Run cancels
+		select {
+		case <-g.closed:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	f := &follower{gateway: g, client: g.control.client}
+	f.client.AddConsumePartitions(map[string]map[int32]kgo.Offset{topicTenants: {0: kgo.NewOffset().AtStart()}})
+	if err := g.prepare(ctx, f); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	var renewing sync.WaitGroup
+	renewing.Go(func() { g.lease.keep(ctx) })
+	defer renewing.Wait()
+	defer cancel()
+	close(g.ready)
+	for {
+		if err := f.poll(ctx); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		g.applied(f.position)
+	}
+}
+
+// prepare makes the gateway fit to serve. The state is read to the end once more after the lease is taken: what is
+// written from then on waits for this gateway, and what was written before must be in force.
+func (g *Gateway) prepare(ctx context.Context, f *follower) error {
+	if err := f.readToEnd(ctx); err != nil {
+		return fmt.Errorf("reading %s: %w", topicTenants, err)
+	}
+	for _, learn := range []func(context.Context) error{g.learnEngine, g.topics.fill} {
+		for err := learn(ctx); err != nil; err = learn(ctx) {
+			g.config.Logger.Warn("the gateway cannot ask the brokers yet", "error", err)
+			if err := sleep(ctx, followRetry); err != nil {
+				return err
+			}
+		}
+	}
+	g.applied(f.position)
+	for err := g.lease.write(ctx, false); err != nil; err = g.lease.write(ctx, false) {
+		g.metrics.leaseFailures.Inc()
+		g.config.Logger.Warn("cannot take the gateway's lease yet", "error", err)
+		if err := sleep(ctx, leaseRetry); err != nil {
+			return err
+		}
+	}
+	if err := f.readToEnd(ctx); err != nil {
+		return fmt.Errorf("reading %s: %w", topicTenants, err)
+	}
+	g.applied(f.position)
+	return nil
+}
+
+// applied says that the records before offset are in force.
+func (g *Gateway) applied(offset int64) {
+	g.metrics.applied.Set(float64(offset))
+	g.lease.advance(offset)
+}
+
+// Ready is closed once the state was read to its end and clients are served.
+func (g *Gateway) Ready() <-chan struct{} { return g.ready }
+
+// Endpoints returns the addresses of the physical cluster as the gateway knows them.
+func (g *Gateway) Endpoints() orrery.Endpoints { return g.state.Load().endpoints }
+
+// begin counts something that Close waits for, unless Close was called.
+func (g *Gateway) begin() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.stopped {
+		return false
+	}
+	g.running.Add(1)
+	return true
+}
+
+// Close ends every listener, every connection and Run, and returns when all of them are gone. Further calls do
+// nothing.
+func (g *Gateway) Close() error {
+	g.mu.Lock()
+	if g.stopped {
+		g.mu.Unlock()
+		return nil
+	}
+	g.stopped = true
+	close(g.closed)
+	for l := range g.listeners {
+		l.Close()
+	}
+	connections := make([]*connection, 0, len(g.connections))
+	for c := range g.connections {
+		connections = append(connections, c)
+	}
+	g.mu.Unlock()
+	for _, c := range connections {
+		c.end(errors.New("the gateway stops"))
+	}
+	g.running.Wait()
+	g.control.client.Close()
+	g.metrics.unregister()
+	return nil
 }

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"strings"
 	"sync"
 
 	"github.com/orrery-kafka/orrery"
@@ -24,13 +23,14 @@ type session struct {
 	Identity
 	tenant tenancy.Tenant
 	// prefix begins the physical name of everything that the tenant has: "lkc-…_".
-	prefix string
+	prefix tenancy.Prefix
 	// clientID is the client.id of the request at hand, and clientHost the client's IP address.
 	clientID, clientHost string
 	// node is the broker to which the connection leads.
-	node    int32
-	gateway *Gateway
-	memory  *memory
+	node       int32
+	gateway    *Gateway
+	connection *connection
+	memory     *memory
 }
 
 // maxRemembered bounds each map of a connection's memory; a full one starts again.
@@ -44,6 +44,8 @@ type memory struct {
 	policy     *authz.Policy     // for which decisions holds
 	decisions  map[decisionKey]bool
 	producers  map[producerKey]bool // pairs that are known to belong together
+	// fetchSessions are those that the connection opened at its broker and that are still open.
+	fetchSessions map[int32]fetchSession
 }
 
 type decisionKey struct {
@@ -57,10 +59,10 @@ type producerKey struct {
 }
 
 // physical returns the name by which the broker knows the tenant's name.
-func (s *session) physical(name string) string { return s.prefix + name }
+func (s *session) physical(name string) string { return s.prefix.Physical(name) }
 
 // logical returns the tenant's name for a broker's name, and false for a name that is not the tenant's.
-func (s *session) logical(name string) (string, bool) { return strings.CutPrefix(name, s.prefix) }
+func (s *session) logical(name string) (string, bool) { return s.prefix.Logical(name) }
 
 // clusterID is the cluster id that clients see.
 func (s *session) clusterID() string { return s.LogicalClusterID }
@@ -74,7 +76,7 @@ func (s *session) endpoint(node int32) (host string, port int32, ok bool) {
 // may ask the broker, for an id that this gateway has not seen.
 func (s *session) topicName(ctx context.Context, id [16]byte) (physical string, ok bool) {
 	name, ok := s.gateway.topics.name(ctx, id)
-	return name, ok && strings.HasPrefix(name, s.prefix)
+	return name, ok && s.prefix.Owns(name)
 }
 
 // learnTopic keeps the id of a topic that passed by in a broker's response.

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -21,14 +22,15 @@ const (
 type topicIndex struct {
 	control *control
 	now     func() time.Time
+	lookups prometheus.Counter
 
 	mu       sync.RWMutex
 	names    map[[16]byte]string
 	negative map[[16]byte]time.Time // id -> until when it counts as unknown
 }
 
-func newTopicIndex(control *control, now func() time.Time) *topicIndex {
-	return &topicIndex{control: control, now: now, names: map[[16]byte]string{}, negative: map[[16]byte]time.Time{}}
+func newTopicIndex(control *control, now func() time.Time, lookups prometheus.Counter) *topicIndex {
+	return &topicIndex{control: control, now: now, lookups: lookups, names: map[[16]byte]string{}, negative: map[[16]byte]time.Time{}}
 }
 
 // fill reads every topic of the physical cluster.
@@ -82,6 +84,7 @@ func (x *topicIndex) name(ctx context.Context, id [16]byte) (string, bool) {
 	if ok || id == ([16]byte{}) || absent && now.Before(until) {
 		return name, ok
 	}
+	x.lookups.Inc()
 	request := kmsg.NewPtrMetadataRequest()
 	topic := kmsg.NewMetadataRequestTopic()
 	topic.TopicID = id

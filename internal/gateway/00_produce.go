@@ -1,0 +1,137 @@
+package gateway
+
+import (
+	"context"
+	"encoding/binary"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/orrery-kafka/orrery/internal/authz"
+)
+
+// Produce: v3-13
+//
+// Behavior:
+// * WRITE on each topic, else TOPIC_AUTHORIZATION_FAILED; WRITE on the transactional id, else
+// TRANSACTIONAL_ID_AUTHORIZATION_FAILED for every partition. The other topics are written.
+// * A topic id that is not the tenant's is UNKNOWN_TOPIC_ID.
+// * Records are neither copied nor decompressed; of a batch only the fixed header is looked at: a transactional one
+// needs a transactional id in the request. Where the engine does not bind producer ids, the batch's must be the
+// transactional id's, and one without a transaction must not be a transactional id's (INVALID_PRODUCER_ID_MAPPING).
+// * acks=0 has no response; what would be an error in one closes the connection, as a broker does.
+//
+// Version notes:
+// * v8: messages for errors, which may quote physical names
+// * v10: NodeEndpoints
+// * v12: partitions join the transaction without AddPartitionsToTxn
+// * v13: topic ids instead of names
+func produce(ctx context.Context, s *session, r *kmsg.ProduceRequest) (step, error) {
+	transactionError := produceTransaction(s, r)
+	var refused []kmsg.ProduceResponseTopic
+	r.Topics, refused = sift(r.Topics, func(t *kmsg.ProduceRequestTopic) (answer kmsg.ProduceResponseTopic, _ bool) {
+		code := transactionError
+		if code == 0 {
+			code = s.batchesError(ctx, r, t)
+		}
+		if code == 0 {
+			code = s.translateTopic(ctx, authz.Write, r.Version >= 13, &t.Topic, t.TopicID)
+		}
+		if code == 0 {
+			return answer, false
+		}
+		answer = kmsg.NewProduceResponseTopic()
+		answer.Topic, answer.TopicID = t.Topic, t.TopicID
+		for _, p := range t.Partitions {
+			partition := kmsg.NewProduceResponseTopicPartition()
+			partition.Partition, partition.ErrorCode, partition.BaseOffset = p.Partition, code, -1
+			answer.Partitions = append(answer.Partitions, partition)
+		}
+		return answer, true
+	})
+	if len(refused) > 0 && r.Acks == 0 {
+		code := refused[0].Partitions
+		if len(code) == 0 {
+			return step{}, nil
+		}
+		return step{}, protocolErrorf("a record with acks=0 was refused: %v", kerr.ErrorForCode(code[0].ErrorCode))
+	}
+	if len(r.Topics) == 0 && len(refused) > 0 {
+		response := r.ResponseKind().(*kmsg.ProduceResponse)
+		response.Topics = refused
+		return answered(response), nil
+	}
+	return forwarded(r, func(response *kmsg.ProduceResponse) error {
+		return finishProduce(s, response, refused)
+	}), nil
+}
+
+// produceTransaction makes the transactional id physical, or returns why the request may not use it.
+func produceTransaction(s *session, r *kmsg.ProduceRequest) int16 {
+	if r.TransactionID == nil {
+		return 0
+	}
+	if code := s.transactionalIDError(authz.Write, *r.TransactionID); code != 0 {
+		return code
+	}
+	physical := s.physical(*r.TransactionID)
+	r.TransactionID = &physical
+	return 0
+}
+
+// Offsets in a record batch (magic 2) of what is looked at.
+const (
+	batchMagic      = 16
+	batchAttributes = 21
+	batchProducerID = 43
+	batchEpoch      = 51
+	batchHeader     = 61
+	transactional   = 0x10 // in the attributes
+)
+
+// batchesError returns why the batches of a topic may not be written with the request's transactional id. A
+// partition carries one batch; a broker refuses more, and anything that is not magic 2.
+func (s *session) batchesError(ctx context.Context, r *kmsg.ProduceRequest, t *kmsg.ProduceRequestTopic) int16 {
+	for _, p := range t.Partitions {
+		if len(p.Records) < batchHeader || p.Records[batchMagic] != 2 {
+			continue
+		}
+		producerID := int64(binary.BigEndian.Uint64(p.Records[batchProducerID:]))
+		epoch := int16(binary.BigEndian.Uint16(p.Records[batchEpoch:]))
+		inTransaction := binary.BigEndian.Uint16(p.Records[batchAttributes:])&transactional != 0
+		switch {
+		case inTransaction && r.TransactionID == nil:
+			return kerr.TransactionalIDAuthorizationFailed.Code
+		case producerID < 0:
+		case inTransaction && !s.ownsProducer(ctx, *r.TransactionID, producerID, epoch),
+			!inTransaction && !s.freeProducer(ctx, producerID):
+			return kerr.InvalidProducerIDMapping.Code
+		}
+	}
+	return 0
+}
+
+func finishProduce(s *session, response *kmsg.ProduceResponse, refused []kmsg.ProduceResponseTopic) error {
+	for i := range response.Topics {
+		t := &response.Topics[i]
+		if response.Version < 13 {
+			name, ok := s.logical(t.Topic)
+			if !ok {
+				return errForeignTopic
+			}
+			t.Topic = name
+		}
+		for j := range t.Partitions {
+			p := &t.Partitions[j]
+			p.ErrorMessage = s.errorText(p.ErrorMessage)
+			for k := range p.ErrorRecords {
+				p.ErrorRecords[k].ErrorMessage = s.errorText(p.ErrorRecords[k].ErrorMessage)
+			}
+		}
+	}
+	response.Topics = append(refused, response.Topics...)
+	response.Brokers = endpointsOf(s, response.Brokers, func(b *kmsg.ProduceResponseBroker) (int32, *string, *int32) {
+		return b.NodeID, &b.Host, &b.Port
+	})
+	return nil
+}

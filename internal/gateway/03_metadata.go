@@ -1,0 +1,106 @@
+package gateway
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/orrery-kafka/orrery/internal/authz"
+)
+
+// Metadata: v0-13
+//
+// Behavior:
+// * DESCRIBE on each named topic, else TOPIC_AUTHORIZATION_FAILED. A topic id that is not the tenant's, or that may not
+// be described, is UNKNOWN_TOPIC_ID. The other topics are answered.
+// * All topics (null, in v0 an empty list) are those of the tenant that may be described.
+// * Topics are never created.
+// * Brokers have the addresses of their gateways, the cluster id is the logical cluster's, authorized operations are
+// the principal's in its own cluster.
+//
+// Version notes:
+// * v1: null for all topics
+// * v8: authorized operations of topics and, until v10, of the cluster
+// * v10: topic ids
+// * v13: an error of the whole response
+func metadata(ctx context.Context, s *session, r *kmsg.MetadataRequest) (step, error) {
+	all := r.Topics == nil || r.Version == 0 && len(r.Topics) == 0
+	r.AllowAutoTopicCreation = false
+	topicOperations, clusterOperations := r.IncludeTopicAuthorizedOperations, r.IncludeClusterAuthorizedOperations
+	r.IncludeTopicAuthorizedOperations, r.IncludeClusterAuthorizedOperations = false, false
+	var refused []kmsg.MetadataResponseTopic
+	r.Topics, refused = sift(r.Topics, func(t *kmsg.MetadataRequestTopic) (answer kmsg.MetadataResponseTopic, _ bool) {
+		code := s.metadataTopic(ctx, t)
+		if code == 0 {
+			return answer, false
+		}
+		answer = kmsg.NewMetadataResponseTopic()
+		answer.Topic, answer.TopicID, answer.ErrorCode = t.Topic, t.TopicID, code
+		if t.Topic == nil && r.Version < 12 {
+			answer.Topic = new(string)
+		}
+		return answer, true
+	})
+	if all {
+		r.Topics = nil
+	}
+	return forwarded(r, func(response *kmsg.MetadataResponse) error {
+		finishMetadata(s, response, all, len(r.Topics) == 0 && !all, topicOperations)
+		response.Topics = append(refused, response.Topics...)
+		response.AuthorizedOperations = s.clusterOperations(clusterOperations)
+		return nil
+	}), nil
+}
+
+// metadataTopic makes a topic's name physical, or returns why it may not be described.
+func (s *session) metadataTopic(ctx context.Context, t *kmsg.MetadataRequestTopic) int16 {
+	if t.TopicID != ([16]byte{}) {
+		t.Topic = nil
+		if code := s.topicIDError(ctx, authz.Describe, t.TopicID); code != 0 {
+			return kerr.UnknownTopicID.Code
+		}
+		return 0
+	}
+	if t.Topic == nil {
+		return kerr.UnknownTopicOrPartition.Code
+	}
+	if s.names().CheckTopic(*t.Topic) != nil {
+		return kerr.InvalidTopicException.Code
+	}
+	name := *t.Topic
+	code := s.topicError(authz.Describe, name)
+	if code == 0 {
+		name = s.physical(name)
+		t.Topic = &name
+	}
+	return code
+}
+
+// finishMetadata leaves of the broker's answer what the tenant may see. none is true where no topic was asked
+// for, which version 0 cannot say to the broker.
+func finishMetadata(s *session, response *kmsg.MetadataResponse, all, none, operations bool) {
+	s.gateway.topics.learnAll(response)
+	kept := response.Topics[:0]
+	for _, t := range response.Topics {
+		if t.Topic == nil || *t.Topic == "" {
+			if !all && !none { // an id that is gone by now
+				kept = append(kept, t)
+			}
+			continue
+		}
+		name, ok := s.logical(*t.Topic)
+		if !ok || none || s.topicError(authz.Describe, name) != 0 {
+			continue
+		}
+		t.Topic, t.IsInternal = &name, false
+		t.AuthorizedOperations = s.topicOperations(operations, name)
+		kept = append(kept, t)
+	}
+	response.Topics = kept
+	response.Brokers = endpointsOf(s, response.Brokers, func(b *kmsg.MetadataResponseBroker) (int32, *string, *int32) {
+		return b.NodeID, &b.Host, &b.Port
+	})
+	id := s.clusterID()
+	response.ClusterID = &id
+}

@@ -1,0 +1,40 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// SaslHandshake: v0-1
+//
+// Behavior:
+// * Ends in the gateway; PLAIN is offered.
+// * Another mechanism is answered UNSUPPORTED_SASL_MECHANISM with the list of mechanisms, and the connection ends.
+// * Version 0, after which SASL travels outside of Kafka's framing, is offered because clients take its absence for
+//   the absence of SASL, and answered UNSUPPORTED_VERSION.
+// * On an authenticated connection it begins a re-authentication (KIP-368).
+//
+// Version notes:
+// * v1: SaslAuthenticate carries the SASL exchange
+
+func saslHandshake(_ context.Context, s *session, request *kmsg.SASLHandshakeRequest) (step, error) {
+	response := request.ResponseKind().(*kmsg.SASLHandshakeResponse)
+	response.SupportedMechanisms = mechanisms
+	c := s.connection
+	switch {
+	case request.Version == 0:
+		response.ErrorCode = kerr.UnsupportedVersion.Code
+		c.closing = refusedError{"SaslHandshake version 0 is not served; the client must send version 1"}
+	case !slices.Contains(mechanisms, request.Mechanism):
+		response.ErrorCode = kerr.UnsupportedSaslMechanism.Code
+		c.closing = refusedError{fmt.Sprintf("the SASL mechanism %.32q is not offered, only %s", request.Mechanism, strings.Join(mechanisms, ", "))}
+	default:
+		c.mechanism = request.Mechanism
+	}
+	return answered(response), nil
+}

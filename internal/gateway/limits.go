@@ -1,0 +1,58 @@
+package gateway
+
+import "time"
+
+// Limits bound what clients can make the gateway hold. A zero field has its default.
+type Limits struct {
+	// Connections is how many clients may be connected at once; further ones are closed. 10,000.
+	Connections int
+	// ProduceBytes bounds a Produce request; 100 MiB, Kafka's socket.request.max.bytes.
+	ProduceBytes int
+	// RequestBytes bounds every other request; 8 MiB. It is smaller because a decoded array can need many times
+	// the bytes that it has on the wire.
+	RequestBytes int
+	// UnauthenticatedBytes bounds a request before the client is authenticated; 64 KiB.
+	UnauthenticatedBytes int
+	// InFlight is how many requests of one connection may wait for their responses; 64. A client that sends more
+	// is not read until some are answered.
+	InFlight int
+	// BufferedBytes bounds all large requests that are being read or decoded at once; 512 MiB.
+	BufferedBytes int64
+	// FetchBytes caps what a client may ask one Fetch response to hold; 55 MiB, Kafka's fetch.max.bytes.
+	FetchBytes int32
+	// FetchSessions is how many incremental fetch sessions a tenant may hold at this broker, which keeps 1,000
+	// for all; 100. Further fetches are answered without a session.
+	FetchSessions int
+	// HandshakeTimeout is for TLS, AuthenticationTimeout for TLS and SASL together, IdleTimeout for a connection
+	// on which nothing is asked (Kafka's connections.max.idle.ms), and StallTimeout for one MiB of a request or
+	// response to pass. 10 s, 30 s, 10 min and 60 s.
+	HandshakeTimeout, AuthenticationTimeout, IdleTimeout, StallTimeout time.Duration
+}
+
+// maxResponseBytes bounds what the gateway reads as one response of a broker: far above what the capped requests
+// can ask for.
+const maxResponseBytes = 256 << 20
+
+func (l Limits) withDefaults() Limits {
+	return Limits{
+		Connections:           orDefault(l.Connections, 10_000),
+		ProduceBytes:          orDefault(l.ProduceBytes, 100<<20),
+		RequestBytes:          orDefault(l.RequestBytes, 8<<20),
+		UnauthenticatedBytes:  orDefault(l.UnauthenticatedBytes, 64<<10),
+		InFlight:              orDefault(l.InFlight, 64),
+		BufferedBytes:         orDefault(l.BufferedBytes, 512<<20),
+		FetchBytes:            orDefault(l.FetchBytes, 55<<20),
+		FetchSessions:         orDefault(l.FetchSessions, 100),
+		HandshakeTimeout:      orDefault(l.HandshakeTimeout, 10*time.Second),
+		AuthenticationTimeout: orDefault(l.AuthenticationTimeout, 30*time.Second),
+		IdleTimeout:           orDefault(l.IdleTimeout, 10*time.Minute),
+		StallTimeout:          orDefault(l.StallTimeout, time.Minute),
+	}
+}
+
+func orDefault[T int | int32 | int64 | time.Duration](value, fallback T) T {
+	if value > 0 {
+		return value
+	}
+	return fallback
+}

@@ -1,0 +1,304 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+const (
+	tlsHandshakeRecord = 0x16 // the first byte of every TLS connection
+	acceptRetry        = 50 * time.Millisecond
+)
+
+// Serve accepts clients from a listener until it or the gateway is closed. It accepts only once the gateway is
+// ready. TLS is spoken inside: the listener is a plain one.
+func (g *Gateway) Serve(listener net.Listener) error {
+	if !g.begin() {
+		listener.Close()
+		return net.ErrClosed
+	}
+	defer g.running.Done()
+	g.mu.Lock()
+	g.listeners[listener] = struct{}{}
+	g.mu.Unlock()
+	defer func() {
+		g.mu.Lock()
+		delete(g.listeners, listener)
+		g.mu.Unlock()
+		listener.Close()
+	}()
+	select {
+	case <-g.ready:
+	case <-g.closed:
+		return net.ErrClosed
+	}
+	for {
+		conn, err := listener.Accept()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return err
+		case err != nil: // out of file descriptors, or the client left
+			g.config.Logger.Warn("cannot accept a client; trying again", "error", err)
+			select {
+			case <-time.After(acceptRetry):
+			case <-g.closed:
+				return net.ErrClosed
+			}
+		default:
+			g.accept(conn)
+		}
+	}
+}
+
+// accept serves one client in its own goroutine.
+func (g *Gateway) accept(conn net.Conn) {
+	g.metrics.accepted.Inc()
+	c := g.newConnection(conn, addressHost(conn.RemoteAddr()), g.config.Node)
+	if !g.track(c) {
+		g.metrics.refused.WithLabelValues("limit").Inc()
+		conn.Close()
+		if g.notices.first("limit") {
+			g.config.Logger.Warn("closing new clients: the gateway has as many as it may", "limit", g.config.Limits.Connections)
+		}
+		return
+	}
+	go func() {
+		defer g.untrack(c)
+		err := c.handshake()
+		if err != nil {
+			c.end(err)
+		} else {
+			err = c.run()
+		}
+		g.explain(c, err)
+	}()
+}
+
+// track counts a connection, unless there are too many or the gateway is closed.
+func (g *Gateway) track(c *connection) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.stopped || len(g.connections) >= g.config.Limits.Connections {
+		return false
+	}
+	g.connections[c] = struct{}{}
+	g.running.Add(1)
+	g.metrics.connections.Set(float64(len(g.connections)))
+	return true
+}
+
+func (g *Gateway) untrack(c *connection) {
+	c.end(errClientLeft) // where nothing else ended it
+	close(c.done)
+	g.mu.Lock()
+	delete(g.connections, c)
+	g.metrics.connections.Set(float64(len(g.connections)))
+	g.mu.Unlock()
+	g.running.Done()
+}
+
+// register binds a connection to an identity, unless its key or cluster is gone by now.
+func (g *Gateway) register(c *connection, identity Identity, hash string) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err := g.state.Load().admits(identity, hash); err != nil {
+		return err
+	}
+	c.registered, c.identity, c.credentialHash = true, identity, hash
+	return nil
+}
+
+// errPlaintext is a client that does not speak TLS.
+var errPlaintext = errors.New("a client without TLS: the client must use TLS (security.protocol=SASL_SSL) and trust the CA file")
+
+// handshake speaks TLS. A client that does not is closed without an answer: every client library explains that
+// better than the alert, which it would take for a very long response.
+func (c *connection) handshake() error {
+	limits := &c.gateway.config.Limits
+	c.raw.SetDeadline(time.Now().Add(limits.HandshakeTimeout))
+	var first [1]byte
+	if _, err := io.ReadFull(c.raw, first[:]); err != nil {
+		return errClientLeft
+	}
+	if first[0] != tlsHandshakeRecord {
+		return errPlaintext
+	}
+	conn := tls.Server(&replayed{Conn: c.raw, Reader: io.MultiReader(bytes.NewReader(first[:]), c.raw)}, c.gateway.config.TLS)
+	ctx, cancel := context.WithTimeout(c.ctx, limits.HandshakeTimeout)
+	defer cancel()
+	if err := conn.HandshakeContext(ctx); err != nil {
+		return handshakeError{err}
+	}
+	c.raw.SetDeadline(time.Time{})
+	c.client = conn
+	return nil
+}
+
+// replayed is a connection whose first byte was read already.
+type replayed struct {
+	net.Conn
+	io.Reader
+}
+
+func (r *replayed) Read(b []byte) (int, error) { return r.Reader.Read(b) }
+
+// handshakeError is a TLS handshake that failed.
+type handshakeError struct{ err error }
+
+func (e handshakeError) Error() string {
+	text := "the TLS handshake failed: " + e.err.Error()
+	if strings.Contains(text, "remote error") && (strings.Contains(text, "certificate") || strings.Contains(text, "authority")) {
+		text += "; the client does not trust this cluster's CA: give it the CA file (ssl.ca.location, ssl.truststore.location, ca_file)"
+	}
+	return text
+}
+
+func (e handshakeError) Unwrap() error { return e.err }
+
+// explain logs why a connection ended, as loudly as somebody can do something about it.
+func (g *Gateway) explain(c *connection, reason error) {
+	var protocol protocolError
+	var handshake handshakeError
+	var refused refusedError
+	log := g.config.Logger.With("client", c.host)
+	switch {
+	case errors.Is(reason, errPlaintext):
+		g.metrics.refused.WithLabelValues("plaintext").Inc()
+		if g.notices.first("plaintext " + c.host) {
+			log.Warn("closed the connection of " + reason.Error())
+		}
+	case errors.As(reason, &handshake):
+		g.metrics.refused.WithLabelValues("tls").Inc()
+		log.Debug("closed a client's connection", "reason", reason)
+	case errors.As(reason, &refused):
+		g.metrics.refused.WithLabelValues("authentication").Inc()
+		if g.notices.first("authentication " + c.host) {
+			log.Info("a client could not authenticate", "reason", reason)
+		}
+	case errors.As(reason, &protocol):
+		g.metrics.refused.WithLabelValues("protocol").Inc()
+		if g.notices.first("protocol " + c.host) {
+			log.Warn("closed a client's connection", "reason", reason, "cluster", c.session.LogicalClusterID)
+		}
+	case errors.Is(reason, errClientLeft):
+	default:
+		log.Debug("closed a client's connection", "reason", reason, "cluster", c.session.LogicalClusterID)
+	}
+}
+
+// notices keeps a client that tries again and again from filling the log: one line per kind and address in
+// noticePause.
+type notices struct {
+	now func() time.Time
+	mu  sync.Mutex
+	at  map[string]time.Time
+}
+
+const (
+	noticePause = time.Minute
+	maxNotices  = 1024
+)
+
+func newNotices(now func() time.Time) *notices {
+	return &notices{now: now, at: map[string]time.Time{}}
+}
+
+// first reports whether a notice is due.
+func (n *notices) first(what string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	now := n.now()
+	if last, ok := n.at[what]; ok && now.Sub(last) < noticePause {
+		return false
+	}
+	if len(n.at) >= maxNotices {
+		clear(n.at)
+	}
+	n.at[what] = now
+	return true
+}
+
+func addressHost(address net.Addr) string {
+	host, _, err := net.SplitHostPort(address.String())
+	if err != nil {
+		return address.String()
+	}
+	return host
+}
+
+// Connect returns the client's end of an authenticated connection inside this process, which goes through the same
+// handlers as any other, to the given broker. It ends like any other when the key or the cluster is deleted. The
+// error is an *orrery.Error where the identity is not admitted any more.
+func (g *Gateway) Connect(_ context.Context, identity Identity, node int32) (net.Conn, error) {
+	select {
+	case <-g.ready:
+	default:
+		return nil, errNotReady
+	}
+	near, far := net.Pipe()
+	c := g.newConnection(far, "127.0.0.1", node)
+	if !g.track(c) {
+		near.Close()
+		far.Close()
+		return nil, fmt.Errorf("connecting inside the process: the gateway is closed or has %d clients", g.config.Limits.Connections)
+	}
+	st := g.state.Load()
+	key := st.credentials[identity.APIKeyID]
+	if err := g.register(c, identity, key.hash); err != nil {
+		near.Close()
+		g.untrack(c)
+		return nil, refused(err)
+	}
+	c.admitted(identity, st.tenants[identity.LogicalClusterID])
+	go func() {
+		defer g.untrack(c)
+		g.explain(c, c.run())
+	}()
+	return near, nil
+}
+
+// reserve waits until a large request may be read. One that is not Produce may grow many times when it is decoded,
+// so it counts for more.
+func (g *Gateway) reserve(ctx context.Context, in *inbound, size int64) error {
+	const (
+		largeProduce = 1 << 20
+		largeOther   = 256 << 10
+		growth       = 32
+	)
+	weight := int64(0)
+	switch {
+	case in.key == kmsg.Produce.Int16() && size > largeProduce:
+		weight = size
+	case in.key != kmsg.Produce.Int16() && size > largeOther:
+		weight = size * growth
+	}
+	in.reserved = min(weight, g.config.Limits.BufferedBytes)
+	if in.reserved == 0 {
+		return nil
+	}
+	if err := g.budget.Acquire(ctx, in.reserved); err != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// freeRequest gives back what a request held. Only a Produce request's memory is used again: of others an answer
+// may still hold bytes.
+func (g *Gateway) freeRequest(in inbound) {
+	if in.reserved > 0 {
+		g.budget.Release(in.reserved)
+	}
+	if in.key == kmsg.Produce.Int16() {
+		in.memory.release()
+	}
+}

@@ -1,0 +1,87 @@
+package gateway
+
+import (
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are what an operator of gateways watches. Labels have few values: never a tenant, an address or a name
+// that a client chose.
+type metrics struct {
+	registerer prometheus.Registerer
+
+	connections    prometheus.Gauge
+	accepted       prometheus.Counter
+	refused        *prometheus.CounterVec // by reason: limit, plaintext, tls, authentication, protocol
+	requests       *prometheus.CounterVec // by API
+	duration       *prometheus.HistogramVec
+	requestBytes   prometheus.Counter
+	responseBytes  prometheus.Counter
+	applied        prometheus.Gauge
+	malformed      prometheus.Counter
+	leaseFailures  prometheus.Counter
+	topicIDLookups prometheus.Counter
+	panics         prometheus.Counter
+}
+
+const metricPrefix = "orrery_gateway_"
+
+func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: metricPrefix + name, Help: help})
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Name: metricPrefix + name, Help: help})
+	}
+	m := &metrics{
+		registerer:  registerer,
+		connections: gauge("connections", "Client connections that are open."),
+		accepted:    counter("connections_accepted_total", "Client connections that were accepted."),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: metricPrefix + "connections_refused_total",
+			Help: "Client connections that the gateway closed, by reason."}, []string{"reason"}),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: metricPrefix + "requests_total",
+			Help: "Requests by API."}, []string{"api"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: metricPrefix + "request_duration_seconds",
+			Help:    "Time from a request's last byte to its response's, by API. A fetch that waits for records counts its wait.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 8)}, []string{"api"}),
+		requestBytes:   counter("request_bytes_total", "Bytes of requests."),
+		responseBytes:  counter("response_bytes_total", "Bytes of responses."),
+		applied:        gauge("state_applied_offset", "Offset after the last state record in force."),
+		malformed:      counter("state_malformed_total", "State records that could not be understood."),
+		leaseFailures:  counter("lease_failures_total", "Writes of the gateway's lease that failed."),
+		topicIDLookups: counter("topic_id_lookups_total", "Topic ids that the gateway had to ask the broker about."),
+		panics:         counter("panics_total", "Connections that were closed because of a fault of the gateway."),
+	}
+	return m, m.register()
+}
+
+func (m *metrics) collectors() []prometheus.Collector {
+	return []prometheus.Collector{m.connections, m.accepted, m.refused, m.requests, m.duration, m.requestBytes,
+		m.responseBytes, m.applied, m.malformed, m.leaseFailures, m.topicIDLookups, m.panics}
+}
+
+func (m *metrics) register() error {
+	if m.registerer == nil {
+		return nil
+	}
+	for i, c := range m.collectors() {
+		if err := m.registerer.Register(c); err != nil {
+			for _, registered := range m.collectors()[:i] {
+				m.registerer.Unregister(registered)
+			}
+			return fmt.Errorf("registering the gateway's metrics: %w", err)
+		}
+	}
+	return nil
+}
+
+// unregister makes room for the gateway that is started next at the same node.
+func (m *metrics) unregister() {
+	if m.registerer == nil {
+		return
+	}
+	for _, c := range m.collectors() {
+		m.registerer.Unregister(c)
+	}
+}
