@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/orrery-kafka/orrery"
+	"github.com/orrery-kafka/orrery/internal/authz"
 	"github.com/orrery-kafka/orrery/internal/store"
 )
 
@@ -82,32 +83,58 @@ func (t *transaction) physicalCluster(psc orrery.PSC) (v PhysicalCluster, err er
 	return v, err
 }
 
-// PlacementDecision returns why a logical cluster is where it is.
+// PlacementDecision returns why a logical cluster is where it is. An OrganizationAdmin of another organization than
+// the one that runs the installation sees those of its own clusters, without the reasons.
 func (m *Mothership) PlacementDecision(ctx context.Context, actor Actor, logicalClusterID string) (out orrery.PlacementDecision, err error) {
 	err = m.view(ctx, actor, func(t *transaction) error {
-		if err := t.requirePlatform(); err != nil {
+		platform, err := t.decisionsSeen()
+		if err != nil {
 			return err
 		}
 		decision, ok, err := find(t.PlacementDecisions(), logicalClusterID)
-		if err == nil && !ok {
+		if err == nil && (!ok || !platform && decision.OrganizationID != actor.OrganizationID) {
 			err = unknown("placement decision of", logicalClusterID)
 		}
-		out = decision
+		if err == nil {
+			out = shown(decision, platform)
+		}
 		return err
 	})
 	return out, err
 }
 
-// ListPlacementDecisions lists the decisions about all logical clusters.
+// ListPlacementDecisions lists the decisions that PlacementDecision would return.
 func (m *Mothership) ListPlacementDecisions(ctx context.Context, actor Actor, page Page) (out List[orrery.PlacementDecision], err error) {
 	err = m.view(ctx, actor, func(t *transaction) error {
-		if err := t.requirePlatform(); err != nil {
+		platform, err := t.decisionsSeen()
+		if err != nil {
 			return err
 		}
-		out, err = list(t.PlacementDecisions(), nil, page, func(d orrery.PlacementDecision) (orrery.PlacementDecision, bool, error) {
-			return d, true, nil
+		where := map[store.Field]string{}
+		if !platform {
+			where[store.OrganizationID] = actor.OrganizationID
+		}
+		out, err = list(t.PlacementDecisions(), where, page, func(d orrery.PlacementDecision) (orrery.PlacementDecision, bool, error) {
+			return shown(d, platform), true, nil
 		})
 		return err
 	})
 	return out, err
+}
+
+// decisionsSeen reports whether the actor sees the decisions about all clusters, not only those of its own
+// organization; a Forbidden error where it sees none.
+func (t *transaction) decisionsSeen() (all bool, err error) {
+	if err := t.requireOrganization(authz.Manage); err != nil {
+		return false, err
+	}
+	return t.requirePlatform() == nil, nil
+}
+
+// shown leaves out the reasons, which name other tenants' physical clusters and how full they are.
+func shown(d orrery.PlacementDecision, platform bool) orrery.PlacementDecision {
+	if !platform {
+		d.Reasons = nil
+	}
+	return d
 }

@@ -60,11 +60,15 @@ func (t *transaction) checkBinding(in RoleBindingInput) error {
 	if pattern.Element(orrery.CRNOrganization) != t.actor.OrganizationID {
 		return unknown("organization", pattern.Element(orrery.CRNOrganization))
 	}
-	nothing := orrery.InvalidField("/crn_pattern", "%q names nothing that exists, or that you may see", in.CRNPattern)
-	if err := t.require(authz.Manage, pattern, nothing); err != nil {
+	if len(pattern.Elements) == 1 {
+		err = t.requireOrganization(authz.Manage)
+	} else {
+		err = t.require(authz.Manage, pattern, unknown("resource", in.CRNPattern))
+	}
+	if err != nil {
 		return err
 	}
-	if err := t.patternExists(pattern, nothing); err != nil {
+	if err := t.patternExists(pattern); err != nil {
 		return err
 	}
 	principalID, ok := strings.CutPrefix(in.Principal, "User:")
@@ -81,8 +85,9 @@ func (t *transaction) checkBinding(in RoleBindingInput) error {
 	return t.freeBinding(in)
 }
 
-// patternExists returns an error where a pattern names an environment or cluster that is not there.
-func (t *transaction) patternExists(pattern orrery.CRN, nothing error) error {
+// patternExists returns an Invalid error where a pattern names an environment or cluster that is not there.
+func (t *transaction) patternExists(pattern orrery.CRN) error {
+	nothing := orrery.InvalidField("/crn_pattern", "%q names nothing that exists", pattern)
 	environmentID, clusterID := pattern.Element(orrery.CRNEnvironment), pattern.Element(orrery.CRNCloudCluster)
 	if environmentID == "" || strings.HasSuffix(environmentID, "*") {
 		return nil
