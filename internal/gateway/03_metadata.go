@@ -25,7 +25,8 @@ import (
 // * v10: topic ids
 // * v13: an error of the whole response
 func metadata(ctx context.Context, s *session, r *kmsg.MetadataRequest) (step, error) {
-	all := r.Topics == nil || r.Version == 0 && len(r.Topics) == 0
+	version := r.Version
+	all := r.Topics == nil || version == 0 && len(r.Topics) == 0
 	r.AllowAutoTopicCreation = false
 	topicOperations, clusterOperations := r.IncludeTopicAuthorizedOperations, r.IncludeClusterAuthorizedOperations
 	r.IncludeTopicAuthorizedOperations, r.IncludeClusterAuthorizedOperations = false, false
@@ -42,11 +43,16 @@ func metadata(ctx context.Context, s *session, r *kmsg.MetadataRequest) (step, e
 		}
 		return answer, true
 	})
+	none := len(r.Topics) == 0 && !all
 	if all {
 		r.Topics = nil
 	}
+	if all || none {
+		r.Version = max(version, 1) // version 0 has one way to say both, and the embedded engine does not know it
+	}
 	return forwarded(r, func(response *kmsg.MetadataResponse) error {
-		finishMetadata(s, response, all, len(r.Topics) == 0 && !all, topicOperations)
+		response.Version = version
+		finishMetadata(s, response, all, topicOperations)
 		response.Topics = append(refused, response.Topics...)
 		response.AuthorizedOperations = s.clusterOperations(clusterOperations)
 		return nil
@@ -77,20 +83,19 @@ func (s *session) metadataTopic(ctx context.Context, t *kmsg.MetadataRequestTopi
 	return code
 }
 
-// finishMetadata leaves of the broker's answer what the tenant may see. none is true where no topic was asked
-// for, which version 0 cannot say to the broker.
-func finishMetadata(s *session, response *kmsg.MetadataResponse, all, none, operations bool) {
+// finishMetadata leaves of the broker's answer what the tenant may see.
+func finishMetadata(s *session, response *kmsg.MetadataResponse, all, operations bool) {
 	s.gateway.topics.learnAll(response)
 	kept := response.Topics[:0]
 	for _, t := range response.Topics {
 		if t.Topic == nil || *t.Topic == "" {
-			if !all && !none { // an id that is gone by now
+			if !all { // an id that is gone by now
 				kept = append(kept, t)
 			}
 			continue
 		}
 		name, ok := s.logical(*t.Topic)
-		if !ok || none || s.topicError(authz.Describe, name) != 0 {
+		if !ok || s.topicError(authz.Describe, name) != 0 {
 			continue
 		}
 		t.Topic, t.IsInternal = &name, false
