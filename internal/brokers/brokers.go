@@ -6,7 +6,10 @@ package brokers
 import (
 	"context"
 	"net"
+	"strings"
 	"time"
+
+	"github.com/orrery-kafka/orrery"
 )
 
 // The state topics of a physical cluster: one partition each, compacted, internal to the platform.
@@ -62,3 +65,13 @@ type Access struct {
 
 // Opener opens a cluster. changed is called, from any goroutine, when a followed topic has new records.
 type Opener func(physicalClusterID string, access Access, changed func()) (Cluster, error)
+
+// CheckTenantPrefix returns an Invalid error unless prefix is that of exactly one tenant, lkc-…_: RemoveTenant
+// deletes data, so both adapters refuse anything that could name more.
+func CheckTenantPrefix(prefix string) error {
+	id, ok := strings.CutSuffix(prefix, "_")
+	if !ok || !orrery.HasPrefix(id, orrery.PrefixLogicalKafka) || strings.Contains(id, "_") {
+		return orrery.Errorf(orrery.Invalid, "%q is not the prefix of a tenant's names (%s-…_)", prefix, orrery.PrefixLogicalKafka)
+	}
+	return nil
+}
