@@ -66,6 +66,10 @@ func (d *documenter) operation(r route, failure *openapi3.SchemaRef) (*openapi3.
 		}
 		o.AddParameter(openapi3.NewQueryParameter(p.name).WithSchema(schema).WithDescription(p.meaning).WithRequired(p.required))
 	}
+	if r.method == http.MethodPost {
+		o.AddParameter(openapi3.NewHeaderParameter("Idempotency-Key").WithSchema(openapi3.NewStringSchema().WithMaxLength(maxIdempotencyKey)).
+			WithDescription("The same request with the same key, within ten minutes, creates nothing more and gets the same answer; but a secret is never shown twice."))
+	}
 	if r.request != nil {
 		schema, err := d.schema(r.request)
 		if err != nil {

@@ -9,10 +9,11 @@ import (
 	"time"
 )
 
-// The default rate of one API key, in requests: a full bucket, and how fast it fills.
+// The default rate of one API key, in requests: how fast its bucket fills, and a full one. It is far above what
+// the public clients send when they poll, and bounds what one client's loop can cost the others.
 const (
-	DefaultRequestsPerSecond = 100
-	DefaultBurst             = 500
+	DefaultRequestsPerSecond = 500
+	DefaultBurst             = 2000
 )
 
 // maxBuckets bounds the memory of rates; beyond it, the bucket that was idle longest is forgotten.
