@@ -27,7 +27,7 @@ type cluster struct {
 	// broken says why the record cannot be used; nothing is done to such a cluster.
 	broken   error
 	shutDown bool
-	deleted  bool // its files are being removed
+	deleted  bool             // its files are being removed
 	failures map[int32]string // why a broker is not running
 	balancer *bootstrap
 	// balancerFailure says why there is no balancer.
