@@ -28,7 +28,7 @@ func (s *Satellite) takeIn(ctx context.Context, receiver link.Receiver) (more bo
 		}
 		s.unread = s.unread[1:]
 	}
-	return received >= receiveLimit || !receiver.CaughtUp(), nil
+	return received >= receiveLimit, nil
 }
 
 // take notes one message. What cannot be taken is refused in its status; an error means that it must be taken

@@ -27,8 +27,8 @@ type item struct {
 	end int64
 	// applied: in force on every live gateway; gone: nothing is left of it.
 	applied, gone bool
-	// refused says why it will never be applied.
-	refused string
+	// refused says why it will never be applied; conflict, that another content came for the same generation.
+	refused, conflict string
 	// reason says what it waits for.
 	reason string
 	// left is how many topics and groups of a deleted tenant are known to be left; attempts counts tries without
@@ -55,8 +55,8 @@ func (i *item) settled() bool {
 
 func (i *item) status() orrery.Status {
 	status := orrery.Status{Generation: i.generation, Applied: i.applied, Gone: i.gone, Reason: i.reason}
-	if i.refused != "" {
-		status.Reason = i.refused
+	if why := i.refused + i.conflict; why != "" {
+		status.Applied, status.Reason = false, why
 	}
 	return status
 }
@@ -96,11 +96,12 @@ func (s *Satellite) takeItem(m link.Message) {
 		switch {
 		case order < 0:
 			return // late
-		case order == 0 && same && !old.forget:
+		case order == 0 && !old.forget && old.refused == "":
+			old.conflict = ""
+			if !same {
+				old.conflict = sameGeneration(m.Generation)
+			}
 			s.reports.changed(link.Message{Kind: m.Kind, ID: m.ID}, old.status()) // unless that is what was said last
-			return
-		case order == 0 && !same:
-			s.refuse(m, sameGeneration(m.Generation))
 			return
 		}
 	}

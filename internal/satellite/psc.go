@@ -30,6 +30,9 @@ type psc struct {
 	refused, refusedReason string
 	// endpointsHash is of the addresses that were written last, while the tail does not show them yet.
 	endpointsHash string
+	// attempts counts writes of the state topic that failed in a row; retry is when the next one is due.
+	attempts int
+	retry    time.Time
 }
 
 // validPSC is what an id may look like: it names a file.

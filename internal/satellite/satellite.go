@@ -74,7 +74,7 @@ const (
 	sendLimit    = 500     // statuses in one Send
 	itemLimit    = 500_000 // tenants, credentials and bindings; more stay on the link
 	// clusterTimeout bounds what one step spends on one physical cluster.
-	clusterTimeout = 15 * time.Second
+	clusterTimeout = 5 * time.Second
 	// quiet is when a converged satellite looks again.
 	quiet = time.Minute
 )

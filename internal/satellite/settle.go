@@ -121,24 +121,22 @@ func (s *Satellite) settleCluster(ctx context.Context, now time.Time, p *psc, it
 		return next, nil
 	}
 	state, ready := s.state(p)
-	if !ready {
-		wait := "its state topics are not read yet"
-		if c, ok := orrery.FindCondition(p.status.Conditions, orrery.ConditionReady); ok && c.Status != orrery.True {
-			wait = c.Message
-		}
-		for _, i := range items {
-			i.reason = fmt.Sprintf("waiting for the physical cluster %s: %s", p.entry.ID, wait)
-		}
+	if !ready || !p.anyBrokerRuns() {
+		p.wait(items)
 		return next, nil
 	}
-	if more, err := s.write(ctx, p, state, items); err != nil {
-		for _, i := range items {
-			if i.end == 0 {
-				i.reason = fmt.Sprintf("it cannot be written to the physical cluster %s", p.entry.ID)
-			}
-		}
-		return now.Add(writePause), err
-	} else if more {
+	if now.Before(p.retry) {
+		return p.retry, nil
+	}
+	more, err := s.write(ctx, p, state, items)
+	if err != nil {
+		p.wait(items)
+		p.retry = now.Add(min(firstWritePause<<min(p.attempts, 10), lastWritePause))
+		p.attempts++
+		return p.retry, err
+	}
+	p.attempts = 0
+	if more {
 		next = now
 	}
 	cluster, _ := p.operator.Cluster()
@@ -148,8 +146,28 @@ func (s *Satellite) settleCluster(ctx context.Context, now time.Time, p *psc, it
 	return earlier(next, due), err
 }
 
-// writePause is when a state topic that could not be written is tried again.
-const writePause = 500 * time.Millisecond
+// Pauses while a state topic cannot be written: each try may take clusterTimeout, and other clusters wait for it.
+const (
+	firstWritePause = 250 * time.Millisecond
+	lastWritePause  = 30 * time.Second
+)
+
+// wait says of the items that are not written yet what they wait for.
+func (p *psc) wait(items []*item) {
+	why := "its state topics cannot be used yet"
+	if c, ok := orrery.FindCondition(p.status.Conditions, orrery.ConditionReady); ok && c.Status != orrery.True {
+		why = c.Message
+	}
+	for _, i := range items {
+		if !i.applied {
+			i.reason = fmt.Sprintf("waiting for the physical cluster %s: %s", p.entry.ID, why)
+		}
+	}
+}
+
+func (p *psc) anyBrokerRuns() bool {
+	return slices.ContainsFunc(p.status.Brokers, func(b orrery.BrokerStatus) bool { return b.State == "running" })
+}
 
 // write puts what is not in the state topic yet into it: the addresses first, for a tenant is no use without.
 func (s *Satellite) write(ctx context.Context, p *psc, state []brokers.Record, items []*item) (more bool, err error) {
