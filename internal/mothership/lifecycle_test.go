@@ -99,7 +99,7 @@ func TestNoSatelliteServes(t *testing.T) {
 	p.clock = p.clock.Add(time.Second)
 	p.register("AWS", "us-east-1", 2)
 	p.settle()
-	if state := p.clusterState(c.ID); !strings.Contains(state.Reason, "has room") {
+	if state := p.clusterState(c.ID); !strings.Contains(state.Reason, "has no room") {
 		t.Fatalf("%+v", state)
 	}
 	p.clock = p.clock.Add(time.Second)

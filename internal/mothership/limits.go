@@ -1,6 +1,9 @@
 package mothership
 
-import "github.com/orrery-kafka/orrery"
+import (
+	"github.com/orrery-kafka/orrery"
+	"github.com/orrery-kafka/orrery/internal/profile"
+)
 
 // Limits bounds what one organization may have. Reaching one is a LimitExceeded error that names it.
 type Limits struct {
@@ -17,6 +20,12 @@ type Limits struct {
 // DefaultLimits is what an organization has unless an operator says otherwise: the public service's figures where
 // it has one.
 func DefaultLimits() Limits {
+	keys := map[string]int{}
+	for _, clusterType := range []string{orrery.TypeBasic, orrery.TypeStandard, orrery.TypeDedicated} {
+		if limits, err := profile.LimitsOf(profile.Newest, clusterType); err == nil {
+			keys[clusterType] = limits.APIKeys
+		}
+	}
 	return Limits{
 		EnvironmentsPerOrganization:    25,
 		ClustersPerEnvironment:         20,
@@ -24,8 +33,6 @@ func DefaultLimits() Limits {
 		ServiceAccountsPerOrganization: 1000,
 		RoleBindingsPerOrganization:    1000,
 		CloudAPIKeysPerOrganization:    500,
-		APIKeysPerCluster: map[string]int{
-			orrery.TypeBasic: 50, orrery.TypeStandard: 100, orrery.TypeDedicated: 2000,
-		},
+		APIKeysPerCluster:              keys,
 	}
 }

@@ -102,9 +102,10 @@ func onSatellite(spec orrery.PSCSpec) orrery.Capacity {
 	return orrery.Capacity{LogicalClusters: 1, Brokers: spec.Brokers, StorageBytes: int64(spec.Brokers) * spec.StorageBytes}
 }
 
-// use is what is reserved on a physical cluster; a cluster that is being deleted counts until it is gone.
+// use is what is reserved on a multi-tenant physical cluster; a cluster that is being deleted counts until it is
+// gone.
 func (t *transaction) use(pscID string) (use orrery.Capacity, err error) {
-	for _, clusterType := range []string{orrery.TypeBasic, orrery.TypeStandard, orrery.TypeDedicated} {
+	for _, clusterType := range []string{orrery.TypeBasic, orrery.TypeStandard} {
 		n, err := t.LogicalClusters().Count(store.Query{Where: map[store.Field]string{
 			store.PhysicalClusterID: pscID, store.Type: clusterType,
 		}})

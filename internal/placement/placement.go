@@ -44,8 +44,8 @@ type Physical struct {
 // Request is a logical cluster to place, with what a new physical cluster for it would take.
 type Request struct {
 	Cluster orrery.LogicalCluster
-	// Brokers and StorageBytes are those of a new physical cluster, all brokers together, by engine of the
-	// satellite; an engine that is missing cannot run it.
+	// New is what a new physical cluster for it would take, all brokers together, by the engine of the satellite; an
+	// engine that is missing cannot run it.
 	New map[string]Footprint
 }
 
@@ -145,8 +145,8 @@ func fits(use, capacity orrery.Capacity, percent int64) (string, bool) {
 func Fits(use, capacity orrery.Capacity) (string, bool) { return fits(use, capacity, 100) }
 
 // Place decides. A cluster that has its physical cluster keeps it. A decision without a SatelliteID is "nowhere
-// for now", and its reasons say why; one with a SatelliteID and NewPhysicalCluster but no PhysicalClusterID asks the caller to
-// make one there. DecidedAt is the caller's.
+// for now", and Wait says why; one with NewPhysicalCluster has no PhysicalClusterID yet: the caller makes one on the
+// satellite. DecidedAt is the caller's.
 func Place(s Snapshot, r Request, seed uint64) orrery.PlacementDecision {
 	p := &placing{snapshot: s, request: r, seed: seed, decision: orrery.PlacementDecision{
 		LogicalClusterID: r.Cluster.ID, OrganizationID: r.Cluster.OrganizationID,
@@ -170,6 +170,7 @@ type placing struct {
 	request  Request
 	seed     uint64
 	decision orrery.PlacementDecision
+	serving  int // satellites of the cloud and region
 	omitted  int // reasons beyond maxReasons
 }
 

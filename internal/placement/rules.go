@@ -2,7 +2,6 @@ package placement
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/orrery-kafka/orrery"
 )
@@ -25,9 +24,11 @@ type satelliteRule struct {
 	ask  func(*placing, Satellite) (string, bool)
 }
 
+const ruleRegion = "satellite-region"
+
 // The rules about satellites: the first that rejects ends the questions. Adding one is adding a line.
 var satelliteRules = []satelliteRule{
-	{"satellite-region", satelliteRegion},     // it serves the cloud and region
+	{ruleRegion, satelliteRegion},             // it serves the cloud and region
 	{"satellite-engine", satelliteEngine},     // its engine can run the cluster
 	{"satellite-capacity", satelliteCapacity}, // brokers and storage are left
 }
@@ -146,6 +147,9 @@ func askSatellite(p *placing, s Satellite) bool {
 			return false
 		}
 		p.because(r.name, s.ID, accepted, "%s", message)
+		if r.name == ruleRegion {
+			p.serving++
+		}
 	}
 	return true
 }
@@ -201,20 +205,14 @@ func Wait(d orrery.PlacementDecision) string {
 	return ""
 }
 
+// wait is read by tenants, so it says nothing about who else is there.
 func (p *placing) wait() string {
-	place := p.request.Cluster.Cloud + "/" + p.request.Cluster.Region
-	var full []string
-	for _, r := range p.decision.Reasons {
-		if r.Verdict == rejected && (r.Rule == "satellite-capacity" || r.Rule == "satellite-engine") {
-			full = append(full, r.Candidate+": "+r.Message)
-		}
+	c := p.request.Cluster
+	switch p.serving {
+	case 0:
+		return fmt.Sprintf("waiting for placement: no satellite serves %s/%s", c.Cloud, c.Region)
+	case 1:
+		return fmt.Sprintf("waiting for placement: the satellite that serves %s/%s has no room for a %s cluster", c.Cloud, c.Region, c.Type)
 	}
-	if len(full) == 0 {
-		return fmt.Sprintf("waiting for placement: no satellite serves %s", place)
-	}
-	const named = 3 // enough for a person
-	if len(full) > named {
-		full = append(full[:named], fmt.Sprintf("and %d more", len(full)-named))
-	}
-	return fmt.Sprintf("waiting for placement: no satellite of %s has room (%s)", place, strings.Join(full, "; "))
+	return fmt.Sprintf("waiting for placement: none of the %d satellites that serve %s/%s has room for a %s cluster", p.serving, c.Cloud, c.Region, c.Type)
 }

@@ -11,7 +11,6 @@ import (
 const (
 	minimumBrokers    = 3 // as many as replicas, so that one may be down without losing an acknowledged record
 	replicationFactor = 3
-	mebibyte          = 1 << 20
 	gibibyte          = 1 << 30
 	megabyte          = 1_000_000
 )
@@ -20,7 +19,7 @@ const (
 // offer and the form of its files.
 const EmbeddedVersion = "embedded-1"
 
-// apacheVersion is the release of Apache Kafka that kafka-1 was measured with.
+// apacheVersion is the release of Apache Kafka that kafka-1 was written for.
 const apacheVersion = "4.3.1"
 
 var kafka1Rules = []rule{
@@ -33,7 +32,7 @@ var kafka1Rules = []rule{
 			return "the embedded engine of this program"
 		default:
 			s.Version = apacheVersion
-			return "the release that this profile was measured with"
+			return "the release that this profile was written for"
 		}
 	}},
 	{"/brokers", func(s *orrery.PSCSpec) string {
@@ -82,18 +81,31 @@ var kafka1Rules = []rule{
 			return fmt.Sprintf("%d × what one CKU is", s.CKU)
 		}
 		s.Capacity = multiTenantCapacity(*s)
-		return fmt.Sprintf("%d × what one broker was seen to carry", s.Brokers)
+		return fmt.Sprintf("%d × what one broker of this engine is planned to carry", s.Brokers)
 	}},
 }
 
-// multiTenantCapacity is what brokers of a multi-tenant cluster carry together, each record being on three.
+// multiTenantBroker is what one broker of a multi-tenant cluster is planned to carry, by engine; each record is on
+// three. All brokers of an embedded cluster share one goroutine, and each partition takes two open files.
+var multiTenantBroker = map[string]orrery.Capacity{
+	orrery.EngineApache: {
+		LogicalClusters: 700, Partitions: 5_000, Connections: 10_000,
+		IngressBytesPerSecond: 300 * megabyte, EgressBytesPerSecond: 900 * megabyte,
+	},
+	orrery.EngineEmbedded: {
+		LogicalClusters: 700, Partitions: 2_000, Connections: 2_000,
+		IngressBytesPerSecond: 70 * megabyte, EgressBytesPerSecond: 210 * megabyte,
+	},
+}
+
 func multiTenantCapacity(s orrery.PSCSpec) orrery.Capacity {
+	broker := multiTenantBroker[s.Engine]
 	return orrery.Capacity{
-		LogicalClusters:       700 * s.Brokers,
-		Partitions:            5_000 * s.Brokers,
-		Connections:           10_000 * s.Brokers,
-		IngressBytesPerSecond: int64(300 * megabyte * s.Brokers),
-		EgressBytesPerSecond:  int64(900 * megabyte * s.Brokers),
+		LogicalClusters:       broker.LogicalClusters * s.Brokers,
+		Partitions:            broker.Partitions * s.Brokers,
+		Connections:           broker.Connections * s.Brokers,
+		IngressBytesPerSecond: broker.IngressBytesPerSecond * int64(s.Brokers),
+		EgressBytesPerSecond:  broker.EgressBytesPerSecond * int64(s.Brokers),
 		StorageBytes:          s.StorageBytes * int64(s.Brokers) / replicationFactor,
 		Brokers:               s.Brokers,
 	}
