@@ -155,7 +155,7 @@ func (t *tail) failed(ctx context.Context, failure kgo.FetchError) {
 		t.mu.Lock()
 		t.topics[failure.Topic] = &followed{state: map[string]brokers.Record{}, target: -1}
 		t.mu.Unlock()
-		t.begin(ctx, failure.Topic)
+		t.cluster.following.Go(func() { t.begin(ctx, failure.Topic) })
 	default:
 		t.logger.Error("brokers: following a topic failed", "topic", failure.Topic, "error", failure.Err)
 		pause(ctx, time.Second)

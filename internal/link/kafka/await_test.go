@@ -1,6 +1,7 @@
 package kafka_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -55,3 +56,28 @@ func caughtUp(t *testing.T, end *kafka.Link) {
 		}
 	}
 }
+
+// next returns the number of the next generation that is received.
+func next(t *testing.T, end *kafka.Link) int64 {
+	t.Helper()
+	var got []link.Message
+	eventually(t, func() bool {
+		var err error
+		if got, err = end.Receive(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+		return len(got) > 0
+	})
+	return got[0].Generation.Number
+}
+
+func eventually(t *testing.T, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited %s", patience)
+		}
+	}
+}
+
+func isFenced(err error) bool { return errors.Is(err, link.ErrFenced) }

@@ -2,8 +2,10 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"time"
 
@@ -87,27 +89,26 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // createTopics makes the topics that are missing: one partition, compacted, as many replicas as the cluster
 // has brokers for, at most three.
-func createTopics(ctx context.Context, admin *kadm.Client, topics ...string) error {
-	known, err := admin.Metadata(ctx, topics...)
+func createTopics(ctx context.Context, client *kgo.Client, topics ...string) error {
+	known, err := readMetadata(ctx, client, topics...)
 	if err != nil {
-		return fmt.Errorf("reading metadata: %w", err)
+		return err
 	}
-	var missing []string
-	for _, topic := range topics {
-		if detail := known.Topics[topic]; detail.Err != nil || len(detail.Partitions) == 0 {
-			missing = append(missing, topic)
+	for _, topic := range known.Topics {
+		if topic.ErrorCode == 0 && topic.Topic != nil {
+			topics = slices.DeleteFunc(topics, func(name string) bool { return name == *topic.Topic })
 		}
 	}
-	if len(missing) == 0 {
+	if len(topics) == 0 {
 		return nil
 	}
 	replicas := max(1, min(3, len(known.Brokers)))
-	created, err := admin.CreateTopics(ctx, 1, int16(replicas), topicConfiguration(replicas), missing...)
+	created, err := kadm.NewClient(client).CreateTopics(ctx, 1, int16(replicas), topicConfiguration(replicas), topics...)
 	if err != nil {
-		return fmt.Errorf("creating topics %q: %w", missing, err)
+		return fmt.Errorf("creating topics %q: %w", topics, err)
 	}
 	for _, topic := range created.Sorted() {
-		if topic.Err != nil && topic.Err != kerr.TopicAlreadyExists {
+		if topic.Err != nil && !errors.Is(topic.Err, kerr.TopicAlreadyExists) {
 			return fmt.Errorf("creating topic %s: %w", topic.Topic, topic.Err)
 		}
 	}
@@ -128,27 +129,64 @@ func topicConfiguration(replicas int) map[string]*string {
 	}
 }
 
-// committedEnd returns the offset after the last record of a topic that can be read now. A topic that was just
-// made has no leader for a moment.
-func committedEnd(ctx context.Context, admin *kadm.Client, topic string) (int64, error) {
-	for failures := 1; ; failures++ {
-		listed, err := admin.ListCommittedOffsets(ctx, topic)
-		offset, ok := listed.Lookup(topic, 0)
-		switch {
-		case err == nil && ok && offset.Err == nil:
-			return offset.Offset, nil
-		case ok && offset.Err != nil:
-			err = offset.Err
-		case err == nil:
-			err = kerr.UnknownTopicOrPartition
+// readMetadata asks the brokers now; kadm's answer may be of a moment ago, when a topic was not there yet.
+func readMetadata(ctx context.Context, client *kgo.Client, topics ...string) (*kmsg.MetadataResponse, error) {
+	request := kmsg.NewPtrMetadataRequest()
+	for _, name := range topics {
+		topic := kmsg.NewMetadataRequestTopic()
+		topic.Topic = kmsg.StringPtr(name)
+		request.Topics = append(request.Topics, topic)
+	}
+	response, err := request.RequestWith(ctx, client)
+	if err != nil {
+		return nil, fmt.Errorf("reading metadata: %w", err)
+	}
+	return response, nil
+}
+
+// findLeader returns the broker that leads a topic's partition.
+func findLeader(ctx context.Context, client *kgo.Client, topic string) (int32, error) {
+	metadata, err := readMetadata(ctx, client, topic)
+	if err != nil {
+		return -1, err
+	}
+	for _, t := range metadata.Topics {
+		if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
+			return -1, fmt.Errorf("finding its leader: %w", err)
 		}
-		if final(err) {
-			return 0, fmt.Errorf("reading the end of topic %s: %w", topic, err)
-		}
-		if pause(ctx, backoff(failures)) != nil {
-			return 0, fmt.Errorf("reading the end of topic %s: %w (last: %w)", topic, ctx.Err(), err)
+		for _, p := range t.Partitions {
+			if p.Partition == 0 && p.Leader >= 0 {
+				return p.Leader, nil
+			}
 		}
 	}
+	return -1, fmt.Errorf("finding its leader: %w", kerr.LeaderNotAvailable)
+}
+
+// committedEnd returns the offset after the last record of a topic that can be read now.
+func committedEnd(ctx context.Context, client *kgo.Client, topic string) (int64, error) {
+	leader, err := findLeader(ctx, client, topic)
+	if err != nil {
+		return 0, err
+	}
+	asked := kmsg.NewListOffsetsRequestTopicPartition()
+	asked.Timestamp, asked.CurrentLeaderEpoch = -1, -1 // the end
+	listed := kmsg.NewListOffsetsRequestTopic()
+	listed.Topic, listed.Partitions = topic, append(listed.Partitions, asked)
+	request := kmsg.NewPtrListOffsetsRequest()
+	request.ReplicaID, request.IsolationLevel, request.Topics = -1, 1, append(request.Topics, listed)
+	response, err := client.Broker(int(leader)).Request(ctx, request)
+	if err != nil {
+		return 0, fmt.Errorf("broker %d: %w", leader, err)
+	}
+	answer := response.(*kmsg.ListOffsetsResponse)
+	if len(answer.Topics) != 1 || len(answer.Topics[0].Partitions) != 1 {
+		return 0, fmt.Errorf("broker %d answered ListOffsets with %d topics", leader, len(answer.Topics))
+	}
+	if err := kerr.ErrorForCode(answer.Topics[0].Partitions[0].ErrorCode); err != nil {
+		return 0, fmt.Errorf("broker %d: %w", leader, err)
+	}
+	return answer.Topics[0].Partitions[0].Offset, nil
 }
 
 // warnings passes on what kgo finds worth a warning.

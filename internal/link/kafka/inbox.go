@@ -213,7 +213,7 @@ func (l *Link) read(ctx context.Context) {
 			news = l.inbox.put(record) || news
 		})
 		for _, failed := range fetches.Errors() {
-			l.fetchFailed(failed)
+			l.fetchFailed(ctx, failed)
 		}
 		switch {
 		case news:
@@ -234,7 +234,7 @@ func (l *Link) pollContext(ctx context.Context) (context.Context, context.Cancel
 }
 
 // fetchFailed begins a topic that was made again from its beginning, and keeps any other error for Receive.
-func (l *Link) fetchFailed(failed kgo.FetchError) {
+func (l *Link) fetchFailed(ctx context.Context, failed kgo.FetchError) {
 	switch {
 	case errors.Is(failed.Err, context.DeadlineExceeded), errors.Is(failed.Err, context.Canceled):
 	case errors.Is(failed.Err, kerr.UnknownTopicID), errors.Is(failed.Err, kerr.UnknownTopicOrPartition):
@@ -244,6 +244,7 @@ func (l *Link) fetchFailed(failed kgo.FetchError) {
 		l.client.AddConsumeTopics(failed.Topic)
 	default:
 		l.inbox.fail(fmt.Errorf("link: reading topic %s: %w", failed.Topic, failed.Err))
+		pause(ctx, time.Second)
 	}
 }
 
@@ -252,9 +253,8 @@ func (l *Link) checkEnds(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, behindCheck)
 	defer cancel()
 	for _, topic := range l.inbox.behind() {
-		listed, err := l.admin.ListCommittedOffsets(ctx, topic)
-		if end, ok := listed.Lookup(topic, 0); err == nil && ok && end.Err == nil {
-			l.inbox.shorten(topic, end.Offset)
+		if end, err := committedEnd(ctx, l.client, topic); err == nil {
+			l.inbox.shorten(topic, end)
 		}
 	}
 }

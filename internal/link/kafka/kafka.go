@@ -59,9 +59,11 @@ type Link struct {
 	// toTopic and fromTopic are the prefixes of what this end writes and reads.
 	toTopic, fromTopic string
 	inbox              *inbox
-	end                context.CancelFunc
-	reading            sync.WaitGroup
-	fenced             atomic.Bool
+	// open lasts until Close.
+	open    context.Context
+	end     context.CancelFunc
+	reading sync.WaitGroup
+	fenced  atomic.Bool
 
 	adding     sync.Mutex // held while a satellite is added
 	mu         sync.Mutex // guards publishers
@@ -98,20 +100,18 @@ func open(ctx context.Context, config Config, clientID, toTopic, fromTopic strin
 	if err != nil {
 		return nil, fmt.Errorf("link: %w", err)
 	}
-	background, end := context.WithCancel(context.Background())
+	lifetime, end := context.WithCancel(context.Background())
 	l := &Link{
 		client: client, admin: kadm.NewClient(client), toTopic: toTopic, fromTopic: fromTopic,
-		inbox: newInbox(config), end: end, publishers: map[string]*publisher{},
+		inbox: newInbox(config), open: lifetime, end: end, publishers: map[string]*publisher{},
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
 	for _, id := range slices.Sorted(slices.Values(satelliteIDs)) {
 		if err := l.AddSatellite(ctx, id); err != nil {
 			l.Close()
 			return nil, err
 		}
 	}
-	l.reading.Go(func() { l.read(background) })
+	l.reading.Go(func() { l.read(lifetime) })
 	return l, nil
 }
 
@@ -119,7 +119,7 @@ func open(ctx context.Context, config Config, clientID, toTopic, fromTopic strin
 // end writes. Adding one again does nothing. A sender that is fenced on a satellite that it had before learns it
 // here, instead of taking over another topic.
 func (l *Link) AddSatellite(ctx context.Context, satelliteID string) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := l.bound(ctx)
 	defer cancel()
 	l.adding.Lock()
 	defer l.adding.Unlock()
@@ -131,12 +131,9 @@ func (l *Link) AddSatellite(ctx context.Context, satelliteID string) error {
 		}
 	}
 	to, from := l.toTopic+satelliteID, l.fromTopic+satelliteID
-	if err := createTopics(ctx, l.admin, to, from); err != nil {
-		return fmt.Errorf("link: making the topics of satellite %s: %w", satelliteID, err)
-	}
-	end, err := committedEnd(ctx, l.admin, from)
+	end, err := l.prepare(ctx, to, from)
 	if err != nil {
-		return fmt.Errorf("link: %w", err)
+		return fmt.Errorf("link: preparing the topics of satellite %s: %w", satelliteID, err)
 	}
 	p := newPublisher(l.client, l.admin, to)
 	if err := p.open(ctx); err != nil {
@@ -148,6 +145,24 @@ func (l *Link) AddSatellite(ctx context.Context, satelliteID string) error {
 	l.inbox.follow(from, satelliteID, end)
 	l.client.AddConsumeTopics(from)
 	return nil
+}
+
+// prepare makes the topics and returns where the second one ends. A topic that was just made has no leader for a
+// moment.
+func (l *Link) prepare(ctx context.Context, to, from string) (end int64, err error) {
+	for failures := 1; ; failures++ {
+		if err = createTopics(ctx, l.client, to, from); err == nil {
+			if end, err = committedEnd(ctx, l.client, from); err == nil {
+				return end, nil
+			}
+		}
+		if final(err) {
+			return 0, err
+		}
+		if pause(ctx, backoff(failures)) != nil {
+			return 0, fmt.Errorf("%w (last: %w)", ctx.Err(), err)
+		}
+	}
 }
 
 // publisher returns the publisher of a satellite, or nil, and any that there is.
@@ -175,9 +190,16 @@ func (l *Link) Send(ctx context.Context, satelliteID string, messages []link.Mes
 	if err != nil || len(batches) == 0 {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := l.bound(ctx)
 	defer cancel()
 	return l.sent(p, p.send(ctx, batches))
+}
+
+// bound ends ctx after callTimeout and when the end is closed.
+func (l *Link) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	stop := context.AfterFunc(l.open, cancel)
+	return ctx, func() { stop(); cancel() }
 }
 
 // sent remembers for the whole end that it is fenced: a mothership that lost one satellite has lost them all.

@@ -36,13 +36,13 @@ func TestLink(t *testing.T) {
 }
 
 func TestConverge(t *testing.T) {
-	seen := linktest.Converge(t, 200, func(_ *testing.T, seed uint64) linktest.Faulty {
+	seen := linktest.Converge(t, 100, func(_ *testing.T, seed uint64) linktest.Faulty {
 		topics := mem.New(rand.New(rand.NewPCG(seed, 2)))
 		topics.SetFaults(mem.Faults{Lose: 0.1, Repeat: 0.2, Delay: 0.2, FailSend: 0.2})
 		return linktest.Faulty{Link: memory{topics}, Calm: func() { topics.SetFaults(mem.Faults{}) }}
 	})
 	// Without these the runs above would prove nothing.
-	if seen.Repeats == 0 || seen.Late == 0 || seen.Missing == 0 || seen.Failed == 0 || seen.Restarts == 0 || seen.Converged != 200 {
+	if seen.Repeats == 0 || seen.Late == 0 || seen.Missing == 0 || seen.Failed == 0 || seen.Restarts == 0 || seen.Converged != 100 {
 		t.Errorf("the faults did %+v", seen)
 	}
 }
