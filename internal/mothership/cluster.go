@@ -150,7 +150,7 @@ func (t *transaction) resize(c *orrery.LogicalCluster, change ClusterChange) err
 	if err != nil {
 		return err
 	}
-	use, err := t.use(psc.ID)
+	use, err := t.use(psc)
 	if err != nil {
 		return err
 	}

@@ -77,14 +77,13 @@ func (t *transaction) snapshot() (*placement.Snapshot, error) {
 		return nil, err
 	}
 	err = each(t.PSCs(), store.Query{}, func(psc orrery.PSC) error {
+		use, err := t.use(psc)
 		if i, ok := at[psc.SatelliteID]; ok {
-			s.Satellites[i].Use = placement.Add(s.Satellites[i].Use, onSatellite(psc.Spec))
+			s.Satellites[i].Use = placement.Add(s.Satellites[i].Use, placement.Add(volumes(psc.Spec), placement.OnSatellite(use)))
 		}
-		if psc.Spec.Type != orrery.TypeMultiTenant || psc.Deleted {
-			return nil
+		if psc.Spec.Type == orrery.TypeMultiTenant && !psc.Deleted {
+			s.Physical = append(s.Physical, physical(psc, use))
 		}
-		use, err := t.use(psc.ID)
-		s.Physical = append(s.Physical, physical(psc, use))
 		return err
 	})
 	return s, err
@@ -97,17 +96,19 @@ func physical(psc orrery.PSC, use orrery.Capacity) placement.Physical {
 	}
 }
 
-// onSatellite is what a physical cluster takes of its satellite.
-func onSatellite(spec orrery.PSCSpec) orrery.Capacity {
-	return orrery.Capacity{LogicalClusters: 1, Brokers: spec.Brokers, StorageBytes: int64(spec.Brokers) * spec.StorageBytes}
+// volumes is what the brokers of a physical cluster take of its satellite.
+func volumes(spec orrery.PSCSpec) orrery.Capacity {
+	return orrery.Capacity{Brokers: spec.Brokers, StorageBytes: int64(spec.Brokers) * spec.StorageBytes}
 }
 
-// use is what is reserved on a multi-tenant physical cluster; a cluster that is being deleted counts until it is
-// gone.
-func (t *transaction) use(pscID string) (use orrery.Capacity, err error) {
+// use is what is reserved on a physical cluster; a cluster that is being deleted counts until it is gone.
+func (t *transaction) use(psc orrery.PSC) (use orrery.Capacity, err error) {
+	if psc.Spec.Type == orrery.TypeDedicated {
+		return placement.Reservation(orrery.TypeDedicated), nil
+	}
 	for _, clusterType := range []string{orrery.TypeBasic, orrery.TypeStandard} {
 		n, err := t.LogicalClusters().Count(store.Query{Where: map[store.Field]string{
-			store.PhysicalClusterID: pscID, store.Type: clusterType,
+			store.PhysicalClusterID: psc.ID, store.Type: clusterType,
 		}})
 		if err != nil {
 			return use, err
@@ -136,6 +137,11 @@ func (t *transaction) place(s *placement.Snapshot, c orrery.LogicalCluster) erro
 	}
 	if decision.PhysicalClusterID == "" {
 		return t.waitForPlace(c, placement.Wait(decision))
+	}
+	for i := range s.Satellites {
+		if s.Satellites[i].ID == decision.SatelliteID {
+			s.Satellites[i].Use = placement.Add(s.Satellites[i].Use, placement.OnSatellite(placement.Reservation(c.Type)))
+		}
 	}
 	for i := range s.Physical {
 		if s.Physical[i].ID == decision.PhysicalClusterID {
@@ -199,7 +205,7 @@ func (t *transaction) build(s *placement.Snapshot, satelliteID string, specs map
 		psc := orrery.PSC{
 			ID: id, SatelliteID: satelliteID, Spec: chosen.spec, Provenance: chosen.provenance, CreatedAt: t.now, UpdatedAt: t.now,
 		}
-		satellite.Use = placement.Add(satellite.Use, onSatellite(psc.Spec))
+		satellite.Use = placement.Add(satellite.Use, volumes(psc.Spec))
 		if psc.Spec.Type == orrery.TypeMultiTenant {
 			s.Physical = append(s.Physical, physical(psc, orrery.Capacity{}))
 		}

@@ -182,7 +182,10 @@ func (p *platform) register(cloud, region string, brokers int) {
 	p.Helper()
 	p.report(orrery.ReportSatellite, satelliteID, orrery.Generation{Term: 1, Number: 1}, orrery.Satellite{
 		ID: satelliteID, Cloud: cloud, Region: region, Engine: orrery.EngineEmbedded, Substrate: "inproc", Version: "test",
-		Capacity:   orrery.Capacity{Brokers: brokers, StorageBytes: 1 << 60},
+		Capacity: orrery.Capacity{
+			LogicalClusters: 1 << 20, Partitions: 1 << 30, Connections: 1 << 30, Brokers: brokers,
+			IngressBytesPerSecond: 1 << 50, EgressBytesPerSecond: 1 << 50, StorageBytes: 1 << 60,
+		},
 		ReportedAt: p.clock,
 	})
 }

@@ -24,8 +24,8 @@ type Snapshot struct {
 // Satellite is a satellite with what was asked of it already.
 type Satellite struct {
 	orrery.Satellite
-	// Use counts the physical clusters that it runs or was asked to run: brokers, storage of their volumes, and
-	// in LogicalClusters how many physical clusters there are.
+	// Use is what it runs or was asked to run: brokers, the storage of their volumes, and what is reserved for the
+	// logical clusters on them (OnSatellite).
 	Use orrery.Capacity
 }
 
@@ -69,6 +69,12 @@ func Reservation(clusterType string) orrery.Capacity {
 	default: // a Dedicated cluster has all of its physical cluster
 		return orrery.Capacity{LogicalClusters: 1}
 	}
+}
+
+// OnSatellite returns what a reservation takes of a satellite beside brokers: their volumes are counted as a whole.
+func OnSatellite(reservation orrery.Capacity) orrery.Capacity {
+	reservation.StorageBytes = 0
+	return reservation
 }
 
 // Add returns the sum of two amounts.

@@ -19,7 +19,8 @@ var rewrite = flag.Bool("rewrite", false, "rewrite the golden files")
 func satellite(id, cloud, region string, brokers, used int) placement.Satellite {
 	return placement.Satellite{
 		Satellite: orrery.Satellite{ID: id, Cloud: cloud, Region: region, Engine: orrery.EngineEmbedded,
-			Capacity: orrery.Capacity{Brokers: brokers, StorageBytes: 1 << 50}},
+			Capacity: orrery.Capacity{Brokers: brokers, StorageBytes: 1 << 50, LogicalClusters: 500, Partitions: 1 << 20, Connections: 1 << 20,
+				IngressBytesPerSecond: 1 << 40, EgressBytesPerSecond: 1 << 40}},
 		Use: orrery.Capacity{Brokers: used},
 	}
 }
@@ -47,6 +48,8 @@ func TestGolden(t *testing.T) {
 	kept.Cluster.PhysicalClusterID = "pkc-000001"
 	noEngine := request(orrery.TypeBasic, "r1")
 	noEngine.New = nil
+	crowded := satellite("sat-1", "AWS", "r1", 30, 3)
+	crowded.Use.LogicalClusters = 500
 	one := []placement.Satellite{satellite("sat-1", "*", "*", 30, 0)}
 	for _, test := range []struct {
 		name     string
@@ -65,6 +68,7 @@ func TestGolden(t *testing.T) {
 		{"full", placement.Snapshot{Satellites: []placement.Satellite{satellite("sat-1", "AWS", "r1", 4, 3)}, Physical: []placement.Physical{shared("pkc-1", "sat-1", "r1", 100)}}, request(orrery.TypeBasic, "r1")},
 		{"kept", placement.Snapshot{Satellites: one, Physical: []placement.Physical{shared("pkc-000001", "sat-1", "r1", 100)}}, kept},
 		{"satellite unknown", placement.Snapshot{Physical: []placement.Physical{shared("pkc-1", "sat-gone", "r1", 1)}}, request(orrery.TypeBasic, "r1")},
+		{"satellite full of tenants", placement.Snapshot{Satellites: []placement.Satellite{crowded}, Physical: []placement.Physical{shared("pkc-1", "sat-1", "r1", 1)}}, request(orrery.TypeBasic, "r1")},
 		{"no engine", placement.Snapshot{Satellites: one}, noEngine},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -124,6 +128,9 @@ func TestProperties(t *testing.T) {
 			}
 		}
 		for _, satellite := range s.Satellites {
+			if name, ok := placement.Fits(satellite.Use, satellite.Capacity); !ok {
+				t.Fatalf("seed %d: %s is over its capacity in %s", seed, satellite.ID, name)
+			}
 			if satellite.Use.Brokers > satellite.Capacity.Brokers || satellite.ID == "sat-3" && satellite.Use.Brokers > 0 {
 				t.Fatalf("seed %d: %+v", seed, satellite)
 			}
@@ -141,7 +148,7 @@ func apply(t *testing.T, s *placement.Snapshot, r *placement.Request, d orrery.P
 		}
 		for _, c := range s.Physical {
 			name, ok := placement.Fits(placement.Add(placement.Times(c.Use, 10), placement.Times(placement.Reservation(r.Cluster.Type), 10)), placement.Times(c.Capacity, 7))
-			if kind == orrery.TypeMultiTenant && c.Type == kind && ok {
+			if kind == orrery.TypeMultiTenant && c.Type == kind && c.SatelliteID == d.SatelliteID && ok {
 				t.Fatalf("a new one although %s has headroom (%s): %+v", c.ID, name, c.Use)
 			}
 		}
@@ -154,6 +161,11 @@ func apply(t *testing.T, s *placement.Snapshot, r *placement.Request, d orrery.P
 		}
 	}
 	r.Cluster.PhysicalClusterID = d.PhysicalClusterID
+	for i := range s.Satellites {
+		if s.Satellites[i].ID == d.SatelliteID {
+			s.Satellites[i].Use = placement.Add(s.Satellites[i].Use, placement.OnSatellite(placement.Reservation(r.Cluster.Type)))
+		}
+	}
 	for i := range s.Physical {
 		if s.Physical[i].ID == d.PhysicalClusterID {
 			s.Physical[i].Use = placement.Add(s.Physical[i].Use, placement.Reservation(r.Cluster.Type))

@@ -30,20 +30,15 @@ const ruleRegion = "satellite-region"
 var satelliteRules = []satelliteRule{
 	{ruleRegion, satelliteRegion},             // it serves the cloud and region
 	{"satellite-engine", satelliteEngine},     // its engine can run the cluster
-	{"satellite-capacity", satelliteCapacity}, // brokers and storage are left
+	{"satellite-capacity", satelliteCapacity}, // brokers, storage and what tenants use are left
 }
 
-// physicalRule says whether an existing physical cluster can take a logical one.
-type physicalRule struct {
-	name string
-	ask  func(*placing, Physical) (string, bool)
-}
-
-// The rules about existing physical clusters, but for their capacity, which is asked last.
-var physicalRules = []physicalRule{
-	{"physical-cluster-type", physicalType},        // shared, and staying
-	{"physical-cluster-region", physicalRegion},    // in the cloud and region that were asked for
-	{"physical-cluster-satellite", physicalServed}, // its satellite is known
+// The rules about existing physical clusters, but for their capacity. They give no reasons: nearly all of a large
+// fleet is somewhere else.
+var physicalRules = []func(*placing, Physical) bool{
+	physicalType,   // shared, and staying
+	physicalRegion, // in the cloud and region that were asked for
+	physicalServed, // its satellite is known
 }
 
 func keep(p *placing) bool {
@@ -82,6 +77,10 @@ func shareUpTo(p *placing, rule string, most int64) bool {
 			p.because(rule, c.ID, rejected, "with this cluster its %s would be over %d %%", name, most)
 			continue
 		}
+		if message, ok := satelliteCarries(p, p.satellite(c.SatelliteID)); !ok {
+			p.because("satellite-capacity", c.SatelliteID, rejected, "%s", message)
+			continue
+		}
 		name, full := Fullest(c.Use, c.Capacity)
 		p.because(rule, c.ID, accepted, "under %d %% everywhere; fullest in %s, %s", most, name, percent(full))
 		candidates = append(candidates, c)
@@ -95,32 +94,42 @@ func shareUpTo(p *placing, rule string, most int64) bool {
 	return true
 }
 
-// askPhysical says nothing about clusters that a request could never be for: that would be every other one of the
-// fleet.
 func askPhysical(p *placing, c Physical) bool {
-	for _, r := range physicalRules {
-		if _, ok := r.ask(p, c); !ok {
+	for _, may := range physicalRules {
+		if !may(p, c) {
 			return false
 		}
 	}
 	return true
 }
 
-func physicalType(_ *placing, c Physical) (string, bool) {
-	return "it is shared", c.Type == orrery.TypeMultiTenant && !c.Deleted
+func physicalType(_ *placing, c Physical) bool {
+	return c.Type == orrery.TypeMultiTenant && !c.Deleted
 }
 
-func physicalRegion(p *placing, c Physical) (string, bool) {
-	return "it is in the region", c.Cloud == p.request.Cluster.Cloud && c.Region == p.request.Cluster.Region
+func physicalRegion(p *placing, c Physical) bool {
+	return c.Cloud == p.request.Cluster.Cloud && c.Region == p.request.Cluster.Region
 }
 
-func physicalServed(p *placing, c Physical) (string, bool) {
+func physicalServed(p *placing, c Physical) bool { return p.satellite(c.SatelliteID).ID != "" }
+
+// satellite returns a satellite of the snapshot; the zero Satellite where it is not known.
+func (p *placing) satellite(id string) Satellite {
 	for _, s := range p.snapshot.Satellites {
-		if s.ID == c.SatelliteID {
-			return "its satellite is known", true
+		if s.ID == id {
+			return s
 		}
 	}
-	return "its satellite is not known", false
+	return Satellite{}
+}
+
+// satelliteCarries reports whether a satellite has room for one more logical cluster, wherever on it.
+func satelliteCarries(p *placing, s Satellite) (string, bool) {
+	name, ok := Fits(Add(s.Use, OnSatellite(Reservation(p.request.Cluster.Type))), s.Capacity)
+	if !ok {
+		return fmt.Sprintf("with this cluster its %s would be over its capacity", name), false
+	}
+	return "it has room for one more", true
 }
 
 func build(p *placing) bool {
@@ -173,6 +182,9 @@ func satelliteCapacity(p *placing, s Satellite) (string, bool) {
 	need := p.request.New[s.Engine]
 	if s.Use.Brokers+need.Brokers > s.Capacity.Brokers {
 		return fmt.Sprintf("%d of its %d brokers are taken, and %d are needed", s.Use.Brokers, s.Capacity.Brokers, need.Brokers), false
+	}
+	if message, ok := satelliteCarries(p, s); !ok {
+		return message, false
 	}
 	if s.Use.StorageBytes+need.StorageBytes > s.Capacity.StorageBytes {
 		return fmt.Sprintf("%d of its %d bytes of storage are taken, and %d are needed", s.Use.StorageBytes, s.Capacity.StorageBytes, need.StorageBytes), false
