@@ -3,16 +3,12 @@ package mothership
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/orrery-kafka/orrery"
-	"github.com/orrery-kafka/orrery/internal/profile"
 	"github.com/orrery-kafka/orrery/internal/store"
-	"github.com/orrery-kafka/orrery/internal/tenancy"
 )
 
 // Keys of the compose queue are keys of desired records (psc/…, tenant/…, credential/…, binding/…) and these, which
@@ -29,69 +25,6 @@ func (m *Mothership) ComposeStep(ctx context.Context, now time.Time) (time.Time,
 		t.compose(key)
 		return nil
 	})
-}
-
-// drain takes a batch of due keys off a loop's queue and does each. It writes nothing where none is due.
-func (m *Mothership) drain(ctx context.Context, now time.Time, loop string, do func(*transaction, string) error) (next time.Time, err error) {
-	var due []string
-	err = m.store.View(ctx, func(tx store.Tx) error {
-		if due, err = tx.Queue().Due(loop, now, batch); err != nil || len(due) > 0 {
-			return err
-		}
-		next, _, err = tx.Queue().Next(loop)
-		return err
-	})
-	if err != nil || len(due) == 0 {
-		return next, err
-	}
-	err = m.commit(ctx, now, func(t *transaction) error {
-		for _, key := range due {
-			if err := t.take(loop, key, do); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil && ctx.Err() == nil {
-		err = m.isolate(ctx, now, loop, due, do)
-	}
-	return now, err // there may be more
-}
-
-func (t *transaction) take(loop, key string, do func(*transaction, string) error) error {
-	if err := t.Queue().Done(loop, key); err != nil {
-		return err
-	}
-	if err := do(t, key); err != nil {
-		return fmt.Errorf("%s %s: %w", loop, key, err)
-	}
-	return nil
-}
-
-// retryInterval is when a key that failed by itself is tried again.
-const retryInterval = time.Minute
-
-// isolate does a batch that failed key by key, so that one that cannot be done does not hold up the others, and
-// puts the ones that fail off. It returns their errors.
-func (m *Mothership) isolate(ctx context.Context, now time.Time, loop string, keys []string, do func(*transaction, string) error) error {
-	var failed []error
-	for _, key := range keys {
-		err := m.commit(ctx, now, func(t *transaction) error { return t.take(loop, key, do) })
-		if err == nil {
-			continue
-		}
-		failed = append(failed, err)
-		err = m.commit(ctx, now, func(t *transaction) error {
-			if err := t.Queue().Done(loop, key); err != nil {
-				return err
-			}
-			return t.Queue().AddAt(loop, key, now.Add(retryInterval))
-		})
-		if err != nil {
-			return errors.Join(append(failed, err)...) // the store itself fails
-		}
-	}
-	return errors.Join(failed...)
 }
 
 // composeKey does one key of the compose queue.
@@ -235,150 +168,4 @@ func (t *transaction) keepGeneration(d orrery.Desired) error {
 	}
 	psc.Generation, psc.UpdatedAt = d.Generation, t.now
 	return t.PSCs().Put(psc)
-}
-
-// wanted returns what a record is to say, and to which satellite; nil where it is not to be.
-func (t *transaction) wanted(kind, id string) (satelliteID string, document any, err error) {
-	switch kind {
-	case orrery.DesiredPSC:
-		return t.wantedPSC(id)
-	case orrery.DesiredTenant:
-		return t.wantedTenant(id)
-	case orrery.DesiredCredential:
-		return t.wantedCredential(id)
-	case orrery.DesiredBinding:
-		return t.wantedBinding(id)
-	}
-	return "", nil, fmt.Errorf("%q is not a kind of desired record", kind)
-}
-
-func (t *transaction) wantedPSC(id string) (string, any, error) {
-	psc, ok, err := find(t.PSCs(), id)
-	if err != nil || !ok || psc.Deleted {
-		return "", nil, err
-	}
-	if finding, wrong := profile.FirstError(profile.Check(psc.Spec)); wrong {
-		return "", nil, fmt.Errorf("the physical cluster %s is not sent: %s", id, finding)
-	}
-	return psc.SatelliteID, psc.Spec, nil
-}
-
-func (t *transaction) wantedTenant(id string) (string, any, error) {
-	c, ok, err := find(t.LogicalClusters(), id)
-	if err != nil || !ok || c.State.Phase == orrery.PhaseDeleting || c.PhysicalClusterID == "" {
-		return "", nil, err
-	}
-	psc, err := t.PSCs().Get(c.PhysicalClusterID)
-	if err != nil {
-		return "", nil, err
-	}
-	limits, err := profile.LimitsOf(psc.Spec.Profile, c.Type)
-	if err != nil {
-		return "", nil, err
-	}
-	return psc.SatelliteID, tenancy.Tenant{
-		PhysicalClusterID: psc.ID, LogicalClusterID: c.ID, OrganizationID: c.OrganizationID, EnvironmentID: c.EnvironmentID,
-		Type: c.Type, MaxPartitions: limits.MaxPartitions(units(c)), ReplicationFactor: profile.ReplicationFactor(psc.Spec),
-	}, nil
-}
-
-func (t *transaction) wantedCredential(id string) (string, any, error) {
-	pscID, keyID, _ := strings.Cut(id, "/")
-	key, ok, err := find(t.APIKeys(), keyID)
-	if err != nil || !ok || key.State.Phase == orrery.PhaseDeleting {
-		return "", nil, err
-	}
-	clusters, err := t.liveClusters(pscID, key.OrganizationID)
-	if err != nil {
-		return "", nil, err
-	}
-	for _, c := range clusters {
-		if key.LogicalClusterID != "" && c.ID != key.LogicalClusterID {
-			continue
-		}
-		satelliteID, err := t.satelliteOf(pscID)
-		return satelliteID, tenancy.Credential{
-			PhysicalClusterID: pscID, APIKeyID: key.ID, OrganizationID: key.OrganizationID,
-			LogicalClusterID: key.LogicalClusterID, OwnerID: key.OwnerID, Verifiers: key.Verifiers,
-		}, err
-	}
-	return "", nil, nil
-}
-
-func (t *transaction) wantedBinding(id string) (string, any, error) {
-	pscID, bindingID, _ := strings.Cut(id, "/")
-	binding, ok, err := find(t.RoleBindings(), bindingID)
-	if err != nil || !ok || binding.State.Phase == orrery.PhaseDeleting {
-		return "", nil, err
-	}
-	pattern, err := orrery.ParseCRN(binding.CRNPattern)
-	if err != nil {
-		return "", nil, err
-	}
-	clusters, err := t.liveClusters(pscID, binding.OrganizationID)
-	if err != nil {
-		return "", nil, err
-	}
-	for _, c := range clusters {
-		if !pattern.Covers(c.CRN()) {
-			continue
-		}
-		satelliteID, err := t.satelliteOf(pscID)
-		return satelliteID, tenancy.Binding{
-			PhysicalClusterID: pscID, RoleBindingID: binding.ID, Principal: binding.Principal,
-			RoleName: binding.RoleName, CRNPattern: binding.CRNPattern,
-		}, err
-	}
-	return "", nil, nil
-}
-
-func (t *transaction) satelliteOf(pscID string) (string, error) {
-	psc, err := t.PSCs().Get(pscID)
-	return psc.SatelliteID, err
-}
-
-// liveClusters returns the clusters of an organization on a physical cluster that are not being deleted.
-func (t *transaction) liveClusters(pscID, organizationID string) ([]orrery.LogicalCluster, error) {
-	memo := pscID + "/" + organizationID
-	if clusters, ok := t.live[memo]; ok {
-		return clusters, nil
-	}
-	clusters := []orrery.LogicalCluster{}
-	where := map[store.Field]string{store.PhysicalClusterID: pscID, store.OrganizationID: organizationID}
-	err := each(t.LogicalClusters(), store.Query{Where: where}, func(c orrery.LogicalCluster) error {
-		if c.State.Phase != orrery.PhaseDeleting {
-			clusters = append(clusters, c)
-		}
-		return nil
-	})
-	if err == nil {
-		t.live[memo] = clusters
-	}
-	return clusters, err
-}
-
-// placesOf returns the physical clusters on which an organization has, or still has, a cluster, in the order in
-// which it came to them.
-func (t *transaction) placesOf(organizationID string) (places []string, err error) {
-	seen := map[string]bool{"": true}
-	err = each(t.LogicalClusters(), store.Where(store.OrganizationID, organizationID), func(c orrery.LogicalCluster) error {
-		if !seen[c.PhysicalClusterID] {
-			seen[c.PhysicalClusterID] = true
-			places = append(places, c.PhysicalClusterID)
-		}
-		return nil
-	})
-	return places, err
-}
-
-// placesOfKey is placesOf for a Cloud key, and the place of its cluster for a cluster's key.
-func (t *transaction) placesOfKey(key orrery.APIKey) ([]string, error) {
-	if key.LogicalClusterID == "" {
-		return t.placesOf(key.OrganizationID)
-	}
-	c, ok, err := find(t.LogicalClusters(), key.LogicalClusterID)
-	if err != nil || !ok || c.PhysicalClusterID == "" {
-		return nil, err
-	}
-	return []string{c.PhysicalClusterID}, nil
 }

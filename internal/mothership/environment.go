@@ -85,24 +85,20 @@ func (m *Mothership) UpdateEnvironment(ctx context.Context, actor Actor, id stri
 	return out, err
 }
 
-// DeleteEnvironment removes an environment and the role bindings that name it alone; one that holds clusters, also
-// those that are being deleted, is a Conflict.
+// DeleteEnvironment removes an environment and the role bindings that name it alone; one that holds clusters is a
+// Conflict. Clusters that are being deleted are gone for their user, and do not count.
 func (m *Mothership) DeleteEnvironment(ctx context.Context, actor Actor, id string) error {
 	return m.update(ctx, actor, func(t *transaction) error {
 		environment, err := t.environment(authz.Manage, id)
 		if err != nil {
 			return err
 		}
-		clusters, err := t.LogicalClusters().List(store.Query{Where: map[store.Field]string{store.EnvironmentID: id}, Limit: 1})
+		clusters, err := alive(t.LogicalClusters(), map[store.Field]string{store.EnvironmentID: id})
 		if err != nil {
 			return err
 		}
-		if len(clusters.Rows) > 0 {
-			c := clusters.Rows[0]
-			if c.State.Phase == orrery.PhaseDeleting {
-				return orrery.Errorf(orrery.Conflict, "the environment %s still holds the cluster %s, which is being deleted; try again when it is gone", id, c.ID)
-			}
-			return orrery.Errorf(orrery.Conflict, "the environment %s holds clusters, such as %s (%q); delete them first", id, c.ID, c.DisplayName)
+		if clusters > 0 {
+			return orrery.Errorf(orrery.Conflict, "the environment %s holds clusters (%d); delete them first", id, clusters)
 		}
 		if err := t.deleteBindingsOf(environment.CRN()); err != nil {
 			return err

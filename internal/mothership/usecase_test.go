@@ -228,8 +228,10 @@ func TestDeletionProtection(t *testing.T) {
 	p.ok(err)
 	_, err = p.m.DeleteCluster(t.Context(), p.admin, "", c.ID)
 	p.ok(err)
+	p.ok(p.m.DeleteEnvironment(t.Context(), p.admin, c.EnvironmentID)) // which does not wait for the data to go
 	p.settle()
-	p.ok(p.m.DeleteEnvironment(t.Context(), p.admin, c.EnvironmentID))
+	_, err = p.m.ClusterState(t.Context(), c.ID)
+	p.fails(err, orrery.NotFound)
 }
 
 func TestPages(t *testing.T) {
