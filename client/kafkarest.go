@@ -29,22 +29,50 @@ type KafkaREST struct {
 
 // Topic is a topic as Kafka REST shows it.
 type Topic struct {
-	Kind              string `json:"kind"`
-	ClusterID         string `json:"cluster_id"`
-	Name              string `json:"topic_name"`
-	Internal          bool   `json:"is_internal"`
-	ReplicationFactor int    `json:"replication_factor"`
-	PartitionsCount   int    `json:"partitions_count"`
+	Kind                   string       `json:"kind"`
+	Metadata               TopicLinks   `json:"metadata"`
+	ClusterID              string       `json:"cluster_id"`
+	Name                   string       `json:"topic_name"`
+	Internal               bool         `json:"is_internal"`
+	ReplicationFactor      int          `json:"replication_factor"`
+	PartitionsCount        int          `json:"partitions_count"`
+	Partitions             Relationship `json:"partitions"`
+	Configs                Relationship `json:"configs"`
+	PartitionReassignments Relationship `json:"partition_reassignments"`
+	AuthorizedOperations   []string     `json:"authorized_operations,omitempty"`
+}
+
+// TopicLinks are the URL and the CRN of something below a topic.
+type TopicLinks struct {
+	Self         string `json:"self"`
+	ResourceName string `json:"resource_name,omitempty"`
+}
+
+// Relationship is the URL of something that belongs to an object.
+type Relationship struct {
+	Related string `json:"related"`
 }
 
 // TopicConfig is one configuration of a topic. Value is nil where it is sensitive or has none.
 type TopicConfig struct {
-	Name      string  `json:"name"`
-	Value     *string `json:"value"`
-	Default   bool    `json:"is_default"`
-	ReadOnly  bool    `json:"is_read_only"`
-	Sensitive bool    `json:"is_sensitive"`
-	Source    string  `json:"source"`
+	Kind      string          `json:"kind"`
+	Metadata  TopicLinks      `json:"metadata"`
+	ClusterID string          `json:"cluster_id"`
+	TopicName string          `json:"topic_name"`
+	Name      string          `json:"name"`
+	Value     *string         `json:"value"`
+	Default   bool            `json:"is_default"`
+	ReadOnly  bool            `json:"is_read_only"`
+	Sensitive bool            `json:"is_sensitive"`
+	Source    string          `json:"source"`
+	Synonyms  []ConfigSynonym `json:"synonyms"`
+}
+
+// ConfigSynonym is one place that a configuration's value may come from.
+type ConfigSynonym struct {
+	Name   string  `json:"name"`
+	Value  *string `json:"value"`
+	Source string  `json:"source"`
 }
 
 // NewTopic is what a topic is to be. Zero PartitionsCount and ReplicationFactor leave the choice to the cluster.

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/orrery-kafka/orrery/embedded"
+)
+
+const upLong = `Run a whole managed Kafka service in this process: control plane, brokers, gateways
+and load balancers, with all data in one directory. The first start makes the
+directory, a certificate authority and an admin key; every later start finds
+everything as it was, on the same addresses.
+
+It serves until Ctrl-C or SIGTERM, and then exits with status 0; a second signal ends
+it at once. Even a kill -9 loses no acknowledged record.
+
+Addresses are on this machine only, without any DNS set-up. The API is plain HTTP on
+loopback; --tls-listen serves it with TLS to others.
+
+The data directory is --dir or ORRERY_DIR, else $XDG_DATA_HOME/orrery, else
+~/.local/share/orrery (on macOS ~/Library/Application Support/orrery).`
+
+func (p *program) upCommand() *cobra.Command {
+	var f upFlags
+	cmd := &cobra.Command{
+		Use: "up", Short: "Run the whole service here, in one process", Long: upLong, Args: arguments(),
+		Example: `orrery up
+orrery up --dir ./data --listen 127.0.0.1:9000 --kafka-ports 20000-20099
+orrery up --tls-listen 0.0.0.0:8443 --region aws/eu-central-1`,
+		RunE: func(cmd *cobra.Command, args []string) error { return p.up(cmd.Context(), f) },
+	}
+	f.add(cmd)
+	return cmd
+}
+
+// serverConfig checks the flags of `orrery up`.
+func (p *program) serverConfig(f upFlags) (embedded.Config, error) {
+	s := embedded.Config{Listen: f.listen, TLSListen: f.tlsListen, Version: readVersion().Version}
+	if err := checkListen(f.listen); err != nil {
+		return s, err
+	}
+	if f.tlsListen != "" {
+		if _, err := hostOf("--tls-listen", f.tlsListen); err != nil {
+			return s, err
+		}
+	}
+	var err error
+	if s.KafkaPortFirst, s.KafkaPortLast, err = parsePorts(f.kafkaPorts); err != nil {
+		return s, err
+	}
+	if s.Cloud, s.Region, err = parseRegion(f.region); err != nil {
+		return s, err
+	}
+	if s.Logger, err = newLogger(p.stderr, f.logLevel, f.logFormat); err != nil {
+		return s, err
+	}
+	if s.Dir = p.directory(); s.Dir == "" {
+		return s, usageError("name one with --dir", "there is no data directory: neither --dir nor ORRERY_DIR nor HOME is set")
+	}
+	if s.Dir, err = filepath.Abs(s.Dir); err != nil {
+		return s, usageError("", "--dir: %v", err)
+	}
+	return s, nil
+}
+
+// upFacts are what a person, or a script, needs to know about a server that is up.
+type upFacts struct {
+	URL           string `json:"url"`
+	AdminKeyID    string `json:"admin_key_id"`
+	AdminEnvFile  string `json:"admin_env_file"`
+	CAFile        string `json:"ca_file"`
+	DataDirectory string `json:"data_directory"`
+	StartedIn     string `json:"started_in"`
+}
+
+// closing bounds a clean shutdown.
+const closing = 30 * time.Second
+
+func (p *program) up(ctx context.Context, f upFlags) error {
+	config, err := p.serverConfig(f)
+	if err != nil {
+		return err
+	}
+	started := time.Now()
+	server, err := embedded.Open(ctx, config)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil // ended while it was starting, which undoes itself
+	case err != nil:
+		return explainStart(err, config)
+	}
+	facts := upFacts{
+		URL: server.URL(), AdminKeyID: server.AdminKeyID(), AdminEnvFile: server.AdminEnvFile(), CAFile: server.CAFile(),
+		DataDirectory: config.Dir, StartedIn: time.Since(started).Round(time.Millisecond).String(),
+	}
+	err = p.show(facts, func(w io.Writer) { p.writeUp(w, facts) })
+	if err == nil {
+		err = server.Wait(ctx)
+	}
+	if ctx.Err() != nil {
+		config.Logger.Info("stopping; a second signal ends the process at once")
+	}
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
+	defer cancel()
+	if closeErr := server.Close(ending); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// writeUp says what is there and what to type next. The secret is not shown: a terminal is read by others.
+func (p *program) writeUp(w io.Writer, facts upFacts) {
+	fmt.Fprintf(w, "Orrery is up (%s). Ctrl-C stops it; everything is kept in %s.\n\n", facts.StartedIn, facts.DataDirectory)
+	details(w, []detail{
+		{"  API", facts.URL},
+		{"  Admin key", facts.AdminKeyID + " (its secret is in " + facts.AdminEnvFile + ")"},
+		{"  CA file", facts.CAFile},
+	})
+	fmt.Fprint(w, "\nIn another terminal:\n\n")
+	if !p.isDefaultDirectory(facts.DataDirectory) {
+		fmt.Fprintf(w, "  export ORRERY_DIR=%s\n", shellQuote(facts.DataDirectory))
+	}
+	fmt.Fprint(w, `  orrery kafka cluster create demo
+  orrery api-key create --resource demo --save
+  orrery kafka topic create greetings
+  echo hello | orrery kafka topic produce greetings
+  orrery kafka topic consume greetings --from-beginning -n 1
+
+Your own program: orrery kafka client-config --help
+`)
+}
+
+// isDefaultDirectory reports whether other commands look into dir without being told.
+func (p *program) isDefaultDirectory(dir string) bool {
+	other := &program{environ: p.environ, operatingSys: p.operatingSys}
+	return other.directory() == dir
+}
