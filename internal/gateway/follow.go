@@ -36,7 +36,7 @@ func (f *follower) end(ctx context.Context) (start, end int64, err error) {
 		if err == nil || ctx.Err() != nil {
 			return start, end, err
 		}
-		f.gateway.config.Logger.Warn("cannot read the gateway's state topic yet", "topic", topicTenants, "error", err)
+		f.gateway.warn("cannot read the gateway's state topic; trying again", err)
 		if err := sleep(ctx, followRetry); err != nil {
 			return 0, 0, err
 		}
@@ -94,7 +94,7 @@ func (f *follower) poll(ctx context.Context) error {
 	var failed bool
 	fetches.EachError(func(topic string, partition int32, err error) {
 		failed = true
-		f.gateway.config.Logger.Warn("cannot read the gateway's state topic; trying again", "topic", topic, "error", err)
+		f.gateway.warn("cannot read the gateway's state topic; trying again", fmt.Errorf("%s/%d: %w", topic, partition, err))
 	})
 	var records []stateRecord
 	fetches.EachRecord(func(r *kgo.Record) {

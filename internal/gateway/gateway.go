@@ -159,7 +159,7 @@ func (g *Gateway) prepare(ctx context.Context, f *follower) error {
 	}
 	for _, learn := range []func(context.Context) error{g.learnEngine, g.topics.fill} {
 		for err := learn(ctx); err != nil; err = learn(ctx) {
-			g.config.Logger.Warn("the gateway cannot ask the brokers yet", "error", err)
+			g.warn("the gateway cannot ask the brokers; trying again", err)
 			if err := sleep(ctx, followRetry); err != nil {
 				return err
 			}
@@ -168,7 +168,7 @@ func (g *Gateway) prepare(ctx context.Context, f *follower) error {
 	g.applied(f.position)
 	for err := g.lease.write(ctx, false); err != nil; err = g.lease.write(ctx, false) {
 		g.metrics.leaseFailures.Inc()
-		g.config.Logger.Warn("cannot take the gateway's lease yet", "error", err)
+		g.warn("cannot take the gateway's lease; trying again", err)
 		if err := sleep(ctx, leaseRetry); err != nil {
 			return err
 		}
@@ -184,6 +184,13 @@ func (g *Gateway) prepare(ctx context.Context, f *follower) error {
 func (g *Gateway) applied(offset int64) {
 	g.metrics.applied.Set(float64(offset))
 	g.lease.advance(offset)
+}
+
+// warn logs a failure that is tried again, once in a while.
+func (g *Gateway) warn(what string, err error) {
+	if g.notices.first(what) {
+		g.config.Logger.Warn(what, "node", g.config.Node, "error", err)
+	}
 }
 
 // Ready is closed once the state was read to its end and clients are served.

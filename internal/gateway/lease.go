@@ -54,7 +54,7 @@ func (l *lease) keep(ctx context.Context) {
 		next := leaseRenewal
 		if err := l.write(ctx, false); err != nil && ctx.Err() == nil {
 			l.gateway.metrics.leaseFailures.Inc()
-			l.gateway.config.Logger.Warn("cannot renew the gateway's lease; trying again", "error", err)
+			l.gateway.warn("cannot renew the gateway's lease; trying again", err)
 			next = leaseRetry
 		}
 		timer.Reset(next)

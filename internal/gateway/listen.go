@@ -11,8 +11,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 const (
@@ -190,6 +188,8 @@ func (g *Gateway) explain(c *connection, reason error) {
 		if g.notices.first("protocol " + c.host) {
 			log.Warn("closed a client's connection", "reason", reason, "cluster", c.session.LogicalClusterID)
 		}
+	case errors.Is(reason, errForeignTopic):
+		log.Error("closed a client's connection before it saw what is not its own", "reason", reason, "cluster", c.session.LogicalClusterID)
 	case errors.Is(reason, errClientLeft):
 	default:
 		log.Debug("closed a client's connection", "reason", reason, "cluster", c.session.LogicalClusterID)
@@ -265,40 +265,4 @@ func (g *Gateway) Connect(_ context.Context, identity Identity, node int32) (net
 		g.explain(c, c.run())
 	}()
 	return near, nil
-}
-
-// reserve waits until a large request may be read. One that is not Produce may grow many times when it is decoded,
-// so it counts for more.
-func (g *Gateway) reserve(ctx context.Context, in *inbound, size int64) error {
-	const (
-		largeProduce = 1 << 20
-		largeOther   = 256 << 10
-		growth       = 32
-	)
-	weight := int64(0)
-	switch {
-	case in.key == kmsg.Produce.Int16() && size > largeProduce:
-		weight = size
-	case in.key != kmsg.Produce.Int16() && size > largeOther:
-		weight = size * growth
-	}
-	in.reserved = min(weight, g.config.Limits.BufferedBytes)
-	if in.reserved == 0 {
-		return nil
-	}
-	if err := g.budget.Acquire(ctx, in.reserved); err != nil {
-		return context.Cause(ctx)
-	}
-	return nil
-}
-
-// freeRequest gives back what a request held. Only a Produce request's memory is used again: of others an answer
-// may still hold bytes.
-func (g *Gateway) freeRequest(in inbound) {
-	if in.reserved > 0 {
-		g.budget.Release(in.reserved)
-	}
-	if in.key == kmsg.Produce.Int16() {
-		in.memory.release()
-	}
 }

@@ -1,0 +1,170 @@
+package gateway
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// inbound is one request as it was read.
+type inbound struct {
+	fixedHeader
+	entry    *tableEntry
+	rest     []byte // after the fixed header
+	memory   *buffer
+	reserved int64
+	received time.Time
+	// tooNew is an ApiVersions request in a version that is not known, which is answered all the same.
+	tooNew bool
+}
+
+// readRequest reads one frame. What is not offered is refused before its body is read.
+func (c *connection) readRequest() (inbound, error) {
+	limits := &c.gateway.config.Limits
+	idle := time.Now().Add(limits.IdleTimeout)
+	if !c.authenticated && c.deadline.Before(idle) {
+		idle = c.deadline
+	}
+	c.client.SetReadDeadline(idle)
+	var head [sizeBytes + fixedHeaderBytes]byte
+	if n, err := io.ReadFull(c.client, head[:]); err != nil {
+		return inbound{}, c.readError(err, n > 0)
+	}
+	in := inbound{fixedHeader: parseFixedHeader([fixedHeaderBytes]byte(head[sizeBytes:]))}
+	size := int64(binary.BigEndian.Uint32(head[:])) - fixedHeaderBytes
+	if size < 0 || size >= 1<<31 {
+		return inbound{}, protocolErrorf("what the client sent is not Kafka's protocol: a request of %d bytes", size+fixedHeaderBytes)
+	}
+	if err := c.admitRequest(&in, size); err != nil {
+		return inbound{}, err
+	}
+	if err := c.gateway.reserve(c.ctx, &in, size); err != nil {
+		return inbound{}, err
+	}
+	if err := c.readBody(&in, int(size)); err != nil {
+		c.gateway.freeRequest(in)
+		return inbound{}, err
+	}
+	in.received = time.Now()
+	c.gateway.metrics.requestBytes.Add(float64(len(head) + len(in.rest)))
+	return in, nil
+}
+
+// admitRequest checks key, version and size.
+func (c *connection) admitRequest(in *inbound, size int64) error {
+	limits := &c.gateway.config.Limits
+	limit := limits.RequestBytes
+	switch {
+	case !c.authenticated:
+		limit = limits.UnauthenticatedBytes
+	case in.key == kmsg.Produce.Int16():
+		limit = limits.ProduceBytes
+	}
+	if size > int64(limit) {
+		return protocolErrorf("a request of %d bytes (API key %d); at most %d are allowed%s", size, in.key, limit, c.looksLike(in))
+	}
+	entry := c.gateway.table.Load().entry(in.key)
+	switch {
+	case entry == nil:
+		return protocolErrorf("the API key %d (%s) is not offered", in.key, kmsg.NameForKey(in.key))
+	case in.version >= entry.min && in.version <= entry.max:
+	case in.key == kmsg.ApiVersions.Int16():
+		in.tooNew = true
+	default:
+		return protocolErrorf("%s version %d is not offered, only %d to %d", kmsg.NameForKey(in.key), in.version, entry.min, entry.max)
+	}
+	if !c.authenticated && !entry.unauthenticated {
+		return protocolErrorf("%s before authentication; the client must use SASL/PLAIN (security.protocol=SASL_SSL) with an API key", kmsg.NameForKey(in.key))
+	}
+	in.entry = entry
+	return nil
+}
+
+// looksLike helps somebody who pointed another program at the port.
+func (c *connection) looksLike(in *inbound) string {
+	if !c.authenticated && in.version > 1000 {
+		return "; this is not Kafka's protocol"
+	}
+	return ""
+}
+
+// readBody reads the rest of the frame. The client has StallTimeout for each MiB.
+func (c *connection) readBody(in *inbound, size int) error {
+	in.memory = newBuffer(size)
+	in.rest = in.memory.bytes
+	const piece = 1 << 20
+	for read := 0; read < size; {
+		stall := time.Now().Add(c.gateway.config.Limits.StallTimeout)
+		if !c.authenticated && c.deadline.Before(stall) {
+			stall = c.deadline
+		}
+		c.client.SetReadDeadline(stall)
+		n, err := io.ReadFull(c.client, in.rest[read:min(read+piece, size)])
+		if err != nil {
+			return c.readError(err, true)
+		}
+		read += n
+	}
+	return nil
+}
+
+func (c *connection) readError(err error, inFrame bool) error {
+	var timeout net.Error
+	switch {
+	case errors.Is(err, io.EOF) && !inFrame:
+		return errClientLeft
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return protocolErrorf("the client closed the connection in the middle of a request")
+	case errors.As(err, &timeout) && timeout.Timeout():
+		switch {
+		case !c.authenticated:
+			return protocolErrorf("the client did not authenticate within %s", c.gateway.config.Limits.AuthenticationTimeout)
+		case inFrame:
+			return protocolErrorf("the client stopped in the middle of a request")
+		}
+		return fmt.Errorf("the client asked nothing for %s", c.gateway.config.Limits.IdleTimeout)
+	}
+	return fmt.Errorf("reading from the client: %w", err)
+}
+
+// reserve waits until a large request may be read. One that is not Produce may grow many times when it is decoded,
+// so it counts for more.
+func (g *Gateway) reserve(ctx context.Context, in *inbound, size int64) error {
+	const (
+		largeProduce = 1 << 20
+		largeOther   = 256 << 10
+		growth       = 32
+	)
+	weight := int64(0)
+	switch {
+	case in.key == kmsg.Produce.Int16() && size > largeProduce:
+		weight = size
+	case in.key != kmsg.Produce.Int16() && size > largeOther:
+		weight = size * growth
+	}
+	in.reserved = min(weight, g.config.Limits.BufferedBytes)
+	if in.reserved == 0 {
+		return nil
+	}
+	if err := g.budget.Acquire(ctx, in.reserved); err != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// freeRequest gives back what a request held. Only a Produce request's memory is used again: of others an answer
+// may still hold bytes.
+func (g *Gateway) freeRequest(in inbound) {
+	if in.reserved > 0 {
+		g.budget.Release(in.reserved)
+	}
+	if in.key == kmsg.Produce.Int16() {
+		in.memory.release()
+	}
+}
