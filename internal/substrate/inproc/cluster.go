@@ -162,7 +162,7 @@ func (c *cluster) startBroker(ctx context.Context, node int32) error {
 	}
 	delete(c.failures, node)
 	if c.maintenance == nil {
-		c.maintenance = startMaintenance(c.engine, c.substrate.config.MaintenancePeriod)
+		c.maintenance = startMaintenance(c.engine, c.substrate.config.MaintenancePeriod, c.substrate.config.Now)
 	}
 	return nil
 }

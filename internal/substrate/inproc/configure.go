@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/orrery-kafka/orrery"
@@ -27,20 +26,7 @@ func (e *engine) configure(ctx context.Context, old map[string]string, spec orre
 		return fmt.Errorf("opening a client: %w", err)
 	}
 	defer client.Close()
-	response, err := request.RequestWith(ctx, client)
-	if err != nil {
-		return fmt.Errorf("changing the broker configuration: %w", err)
-	}
-	for _, resource := range response.Resources {
-		if err := kerr.ErrorForCode(resource.ErrorCode); err != nil {
-			message := ""
-			if resource.ErrorMessage != nil {
-				message = ": " + *resource.ErrorMessage
-			}
-			return fmt.Errorf("changing the broker configuration: %w%s", err, message)
-		}
-	}
-	return nil
+	return sendAlter(ctx, client, request)
 }
 
 // configurationChange sets what is new or different and deletes what is gone, for the whole cluster.

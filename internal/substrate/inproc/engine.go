@@ -44,6 +44,9 @@ type engine struct {
 	spec       orrery.PSCSpec
 	members    map[int32]bool // nodes of the kfake cluster
 	running    map[int32]bool // members that accept connections
+	// compactedSize is how large the compacted topics were after the last compaction; they are compacted again
+	// when they have grown by as much, and at least by compactionFloor.
+	compactedSize, compactionFloor int64
 
 	doors doors
 }
@@ -58,7 +61,7 @@ type doors struct {
 func newEngine(id, dir string, logger *slog.Logger) *engine {
 	return &engine{
 		id: id, dir: dir, logger: logger,
-		members: map[int32]bool{}, running: map[int32]bool{},
+		members: map[int32]bool{}, running: map[int32]bool{}, compactionFloor: minCompacted,
 		doors: doors{listeners: map[int32]*listener{}, open: map[int32]bool{}},
 	}
 }
@@ -145,6 +148,7 @@ func (e *engine) start(ctx context.Context, node int32, spec orrery.PSCSpec) err
 			return err
 		}
 	}
+	first := len(e.running) == 0
 	moved := !e.members[node]
 	if moved {
 		if _, _, err := e.cluster.AddNode(node, basePort+int(node)); err != nil {
@@ -154,6 +158,11 @@ func (e *engine) start(ctx context.Context, node int32, spec orrery.PSCSpec) err
 	}
 	e.running[node] = true
 	e.doors.set(node, true)
+	if first {
+		if err := e.restoreAfterCrash(ctx); err != nil {
+			e.logger.Warn("the retention of topics could not be restored yet; maintenance tries again", "error", err)
+		}
+	}
 	if moved {
 		return e.spreadLeaders(ctx)
 	}
@@ -233,7 +242,7 @@ func (e *engine) shut() {
 	if e.cluster != nil {
 		e.cluster.Close()
 	}
-	e.cluster, e.members = nil, map[int32]bool{}
+	e.cluster, e.members, e.compactedSize = nil, map[int32]bool{}, 0
 }
 
 // close stops all nodes.
@@ -247,10 +256,11 @@ func (e *engine) close() {
 	e.shut()
 }
 
+// isRunning does not wait for what the engine is doing.
 func (e *engine) isRunning(node int32) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.running[node]
+	e.doors.mu.Lock()
+	defer e.doors.mu.Unlock()
+	return e.doors.open[node]
 }
 
 // engineConfiguration is the broker configuration that the engine is opened with.
@@ -261,6 +271,11 @@ func engineConfiguration(configuration map[string]string) map[string]string {
 	}
 	delete(all, numPartitions)
 	all["log.cleaner.backoff.ms"] = cleanerOff
+	for key, value := range map[string]string{brokerRetentionMS: "604800000", brokerRetentionSize: noLimit} { // Apache Kafka's defaults
+		if all[key] == "" {
+			all[key] = value
+		}
+	}
 	return all
 }
 
