@@ -13,7 +13,18 @@ type loop struct {
 	name  string
 	step  func(ctx context.Context, now time.Time) (next time.Time, err error)
 	final func(error) bool // an error that ends the loop, such as being fenced; nil: none does
-	woken chan struct{}
+	woken nudge
+}
+
+// nudge wakes one loop. It may be used before the loop runs.
+type nudge chan struct{}
+
+// give never blocks, and nudges in a row are one.
+func (n nudge) give() {
+	select {
+	case n <- struct{}{}:
+	default:
+	}
 }
 
 // The shortest and longest pause after a failed step; each failure in a row doubles it.
@@ -23,18 +34,6 @@ const (
 	// fullPass is how long a loop with nothing due sleeps at the most.
 	fullPass = time.Minute
 )
-
-func newLoop(name string, step func(context.Context, time.Time) (time.Time, error)) *loop {
-	return &loop{name: name, step: step, woken: make(chan struct{}, 1)}
-}
-
-// nudge wakes the loop; it never blocks, and nudges in a row are one.
-func (l *loop) nudge() {
-	select {
-	case l.woken <- struct{}{}:
-	default:
-	}
-}
 
 // run calls the step until ctx ends or an error is final, which it returns.
 func (l *loop) run(ctx context.Context, log *slog.Logger) error {

@@ -1,0 +1,90 @@
+package embedded
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/orrery-kafka/orrery/internal/gateway"
+	"github.com/orrery-kafka/orrery/internal/kafkarest"
+	"github.com/orrery-kafka/orrery/internal/substrate/inproc"
+)
+
+// gatewayProcess is a gateway with both of its faces: the Kafka protocol and Kafka REST.
+type gatewayProcess struct {
+	*gateway.Gateway
+	tls     *tls.Config
+	handler *kafkarest.Handler
+	rest    *http.Server
+	done    chan struct{}
+	err     error // of Run; valid once done is closed
+	closing sync.Once
+}
+
+var _ inproc.Gateway = (*gatewayProcess)(nil)
+
+// startGateway is what the substrate starts a gateway with.
+func startGateway(ctx context.Context, spec inproc.GatewaySpec, metrics prometheus.Registerer, log *slog.Logger) (inproc.Gateway, error) {
+	log = log.With("cluster", spec.PhysicalClusterID, "node", spec.Node)
+	g, err := gateway.New(gateway.Config{
+		PhysicalClusterID: spec.PhysicalClusterID,
+		Node:              spec.Node,
+		TLS:               spec.TLS,
+		DialBroker:        spec.DialBroker,
+		Control:           gateway.Control(spec.Access),
+		CheckProducerIDs:  true, // kfake does not bind them to transactional ids
+		Now:               time.Now,
+		Logger:            log,
+		Registerer: prometheus.WrapRegistererWith(prometheus.Labels{
+			"physical_cluster": spec.PhysicalClusterID, "node": strconv.Itoa(int(spec.Node)),
+		}, metrics),
+	})
+	if err != nil {
+		return nil, err
+	}
+	handler := kafkarest.New(kafkarest.Config{Gateway: g, Logger: log})
+	p := &gatewayProcess{
+		Gateway: g,
+		tls:     spec.TLS.Clone(),
+		handler: handler,
+		rest: &http.Server{
+			Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+			ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		},
+		done: make(chan struct{}),
+	}
+	p.tls.NextProtos = []string{"h2", "http/1.1"}
+	go func() {
+		defer close(p.done)
+		p.err = g.Run(ctx)
+	}()
+	return p, nil
+}
+
+// Done is closed when the gateway has ended.
+func (p *gatewayProcess) Done() <-chan struct{} { return p.done }
+
+// ServeREST serves Kafka REST with TLS until the listener or the gateway closes.
+func (p *gatewayProcess) ServeREST(l net.Listener) error {
+	err := p.rest.Serve(tls.NewListener(l, p.tls))
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// Close ends every connection, gives the lease up and returns why the gateway ended, if it did so by itself.
+func (p *gatewayProcess) Close() error {
+	var err error
+	p.closing.Do(func() { err = errors.Join(p.rest.Close(), p.handler.Close(), p.Gateway.Close()) })
+	<-p.done
+	return errors.Join(err, p.err)
+}
