@@ -127,4 +127,7 @@ func finishCreatedTopic(s *session, t *kmsg.CreateTopicsResponseTopic, given map
 		}
 		return struct{}{}, !ok
 	})
+	if t.Configs == nil { // null means an error to the Java client
+		t.Configs = []kmsg.CreateTopicsResponseTopicConfig{}
+	}
 }
