@@ -14,8 +14,7 @@ import (
 )
 
 const (
-	// tailWait is for how long a broker holds a fetch without news; it answers at once when there are some. A
-	// topic that is added meanwhile waits for it.
+	// tailWait is for how long a broker holds a fetch without news; it answers at once when there are some.
 	tailWait = 500 * time.Millisecond
 	// behindCheck is how long reading may stand still before the end is reached until it is asked where that is.
 	behindCheck = time.Second
@@ -41,7 +40,7 @@ type followed struct {
 
 func (f *followed) ready() bool { return f.target >= 0 && f.position >= f.target }
 
-// Tail returns what is known of a state topic; the first call for it starts the following. All its records are
+// Tail returns what is known of a state topic; the first call starts the following of both. All their records are
 // held in memory. The result is shared: callers must not change it.
 func (c *Cluster) Tail(topic string) (records []brokers.Record, ready bool) {
 	c.mu.Lock()
@@ -62,6 +61,8 @@ func (c *Cluster) Tail(topic string) (records []brokers.Record, ready bool) {
 			return nil, false
 		}
 		c.tail = &tail{cluster: c, client: client, logger: c.logger, topics: map[string]*followed{}}
+		// Both at once: a topic that is added to a fetch under way waits until that fetch ends.
+		c.tail.start(brokers.TopicTenants, brokers.TopicGateways)
 		c.following.Go(func() { c.tail.follow(c.open) })
 	}
 	return c.tail.records(topic)
@@ -73,9 +74,7 @@ func (t *tail) records(topic string) ([]brokers.Record, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	f := t.topics[topic]
-	if f == nil {
-		t.topics[topic] = &followed{state: map[string]brokers.Record{}, target: -1}
-		t.cluster.following.Go(func() { t.begin(t.cluster.open, topic) })
+	if f == nil { // not a state topic
 		return nil, false
 	}
 	if f.sorted == nil {
@@ -84,23 +83,35 @@ func (t *tail) records(topic string) ([]brokers.Record, bool) {
 	return f.sorted, f.ready()
 }
 
-// begin asks where the topic ends, until it knows, and then reads it.
-func (t *tail) begin(ctx context.Context, topic string) {
-	for failures := 1; ; failures++ {
-		end, err := t.cluster.endOf(ctx, topic)
-		if err == nil {
-			t.aim(topic, end)
-			t.client.AddConsumeTopics(topic)
-			t.cluster.changed()
-			return
-		}
-		if failures == 3 {
-			t.logger.Warn("brokers: a topic cannot be followed yet", "topic", topic, "error", err)
-		}
-		if pause(ctx, backoff(failures)) != nil {
-			return
+// start follows topics from their beginning.
+func (t *tail) start(topics ...string) {
+	t.mu.Lock()
+	for _, topic := range topics {
+		t.topics[topic] = &followed{state: map[string]brokers.Record{}, target: -1}
+	}
+	t.mu.Unlock()
+	t.cluster.following.Go(func() { t.begin(t.cluster.open, topics...) })
+}
+
+// begin asks where the topics end, until it knows, and then reads them.
+func (t *tail) begin(ctx context.Context, topics ...string) {
+	for _, topic := range topics {
+		for failures := 1; ; failures++ {
+			end, err := t.cluster.endOf(ctx, topic)
+			if err == nil {
+				t.aim(topic, end)
+				break
+			}
+			if failures == 3 {
+				t.logger.Warn("brokers: a topic cannot be followed yet", "topic", topic, "error", err)
+			}
+			if pause(ctx, backoff(failures)) != nil {
+				return
+			}
 		}
 	}
+	t.client.AddConsumeTopics(topics...)
+	t.cluster.changed()
 }
 
 func (t *tail) aim(topic string, end int64) {
@@ -152,10 +163,7 @@ func (t *tail) failed(ctx context.Context, failure kgo.FetchError) {
 	case errors.Is(failure.Err, kerr.UnknownTopicID), errors.Is(failure.Err, kerr.UnknownTopicOrPartition):
 		t.logger.Warn("brokers: following a topic from its beginning, because it was made again", "topic", failure.Topic)
 		t.client.PurgeTopicsFromConsuming(failure.Topic)
-		t.mu.Lock()
-		t.topics[failure.Topic] = &followed{state: map[string]brokers.Record{}, target: -1}
-		t.mu.Unlock()
-		t.cluster.following.Go(func() { t.begin(ctx, failure.Topic) })
+		t.start(failure.Topic)
 	default:
 		t.logger.Error("brokers: following a topic failed", "topic", failure.Topic, "error", failure.Err)
 		pause(ctx, time.Second)
