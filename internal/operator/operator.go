@@ -25,10 +25,13 @@ type Desired struct {
 	Deleted bool
 }
 
+// Substrate is the port that an operator works through; who hands it on needs to know no more of it.
+type Substrate = substrate.Substrate
+
 // Config is what an operator needs.
 type Config struct {
 	ID        string // pkc-…
-	Substrate substrate.Substrate
+	Substrate Substrate
 	Open      brokers.Opener
 	// Changed is called, from any goroutine, when a step is worth taking before its time.
 	Changed func()

@@ -24,7 +24,6 @@ import (
 	"github.com/orrery-kafka/orrery/internal/brokers"
 	"github.com/orrery-kafka/orrery/internal/link"
 	"github.com/orrery-kafka/orrery/internal/operator"
-	"github.com/orrery-kafka/orrery/internal/substrate"
 )
 
 // Local is a physical cluster that comes from the satellite's own configuration and not from the link: the
@@ -40,7 +39,7 @@ type Config struct {
 	Satellite orrery.Satellite
 	// Dir holds the ledger of physical clusters.
 	Dir       string
-	Substrate substrate.Substrate
+	Substrate operator.Substrate
 	Open      brokers.Opener
 	Local     []Local
 	// Changed is called, from any goroutine, when a step is worth taking before its time.

@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"github.com/orrery-kafka/orrery"
-	"github.com/orrery-kafka/orrery/internal/balancer"
 	"github.com/orrery-kafka/orrery/internal/pki"
 	"github.com/orrery-kafka/orrery/internal/substrate"
 )
@@ -234,94 +233,4 @@ func sortedNodes(gateways map[int32]*gatewayRun) []int32 {
 	}
 	slices.Sort(nodes)
 	return nodes
-}
-
-// Fault is a steerable defect of one broker, for tests: while it is there, the broker is stopped and does not
-// start, and Message says why.
-type Fault struct {
-	Stopped bool
-	Message string
-}
-
-// Fault puts a fault on one broker, or lifts it where Stopped is false. Lifting it starts nothing: that is the
-// operator's work.
-func (s *Substrate) Fault(id string, node int32, fault Fault) error {
-	c, err := s.find(id)
-	if err != nil {
-		return err
-	}
-	if c == nil {
-		return unknown(id)
-	}
-	c.faultsMu.Lock()
-	if fault.Stopped {
-		c.faults[node] = fault
-	} else {
-		delete(c.faults, node)
-	}
-	c.faultsMu.Unlock()
-	if fault.Stopped {
-		c.mu.Lock()
-		err = c.unusable()
-		if err == nil {
-			err = c.stopBroker(s.ctx, node, "it was stopped by a fault that has been lifted")
-		}
-		c.mu.Unlock()
-	}
-	s.config.Changed(id)
-	return err
-}
-
-func (c *cluster) fault(node int32) (Fault, bool) {
-	c.faultsMu.Lock()
-	defer c.faultsMu.Unlock()
-	fault, ok := c.faults[node]
-	return fault, ok
-}
-
-// bootstrap is the pair of balancers in front of a cluster.
-type bootstrap struct {
-	kafka, rest *balancer.Balancer
-	served      sync.WaitGroup
-}
-
-func (c *cluster) startBalancer() error {
-	if !c.record.Spec.Gateways || c.balancer != nil {
-		return nil
-	}
-	kafka, err := listenTCP(c.record.Endpoints.Bootstrap, "the bootstrap balancer of "+c.id)
-	if err != nil {
-		c.balancerFailure = err.Error()
-		return err
-	}
-	rest, err := listenTCP(c.record.Endpoints.REST, "Kafka REST of "+c.id)
-	if err != nil {
-		kafka.Close()
-		c.balancerFailure = err.Error()
-		return err
-	}
-	logger := c.substrate.config.Logger.With("physical_cluster", c.id)
-	runs := c.gatewayRuns
-	b := &bootstrap{
-		kafka: balancer.New(balancer.Config{Logger: logger, Backends: func() []balancer.Backend { return kafkaBackends(runs()) }}),
-		rest:  balancer.New(balancer.Config{Logger: logger, Backends: func() []balancer.Backend { return restBackends(runs()) }}),
-	}
-	b.served.Go(func() { c.note("bootstrap balancer", b.kafka.Serve(kafka)) })
-	b.served.Go(func() { c.note("Kafka REST balancer", b.rest.Serve(rest)) })
-	c.balancer, c.balancerFailure = b, ""
-	return nil
-}
-
-func (c *cluster) note(what string, err error) {
-	c.substrate.config.Logger.Debug(what+" ended", "physical_cluster", c.id, "error", err)
-}
-
-func (c *cluster) stopBalancer() {
-	if c.balancer == nil {
-		return
-	}
-	c.balancer.kafka.Close()
-	c.balancer.rest.Close()
-	c.balancer.served.Wait()
-	c.balancer = nil
 }

@@ -100,6 +100,8 @@ func (f *forwarder) Close() error {
 	return err
 }
 
+var discard = slog.New(slog.DiscardHandler)
+
 var errTest = errors.New("the test ended it")
 
 func spec(brokers int, gateways bool) orrery.PSCSpec {

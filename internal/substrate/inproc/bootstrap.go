@@ -1,0 +1,54 @@
+package inproc
+
+import (
+	"sync"
+
+	"github.com/orrery-kafka/orrery/internal/balancer"
+)
+
+// bootstrap is the pair of balancers in front of a cluster.
+type bootstrap struct {
+	kafka, rest *balancer.Balancer
+	served      sync.WaitGroup
+}
+
+func (c *cluster) startBalancer() error {
+	if !c.record.Spec.Gateways || c.balancer != nil {
+		return nil
+	}
+	kafka, err := listenTCP(c.record.Endpoints.Bootstrap, "the bootstrap balancer of "+c.id)
+	if err != nil {
+		c.balancerFailure = err.Error()
+		return err
+	}
+	rest, err := listenTCP(c.record.Endpoints.REST, "Kafka REST of "+c.id)
+	if err != nil {
+		kafka.Close()
+		c.balancerFailure = err.Error()
+		return err
+	}
+	logger := c.substrate.config.Logger.With("physical_cluster", c.id)
+	runs := c.gatewayRuns
+	b := &bootstrap{
+		kafka: balancer.New(balancer.Config{Logger: logger, Backends: func() []balancer.Backend { return kafkaBackends(runs()) }}),
+		rest:  balancer.New(balancer.Config{Logger: logger, Backends: func() []balancer.Backend { return restBackends(runs()) }}),
+	}
+	b.served.Go(func() { c.note("bootstrap balancer", b.kafka.Serve(kafka)) })
+	b.served.Go(func() { c.note("Kafka REST balancer", b.rest.Serve(rest)) })
+	c.balancer, c.balancerFailure = b, ""
+	return nil
+}
+
+func (c *cluster) note(what string, err error) {
+	c.substrate.config.Logger.Debug(what+" ended", "physical_cluster", c.id, "error", err)
+}
+
+func (c *cluster) stopBalancer() {
+	if c.balancer == nil {
+		return
+	}
+	c.balancer.kafka.Close()
+	c.balancer.rest.Close()
+	c.balancer.served.Wait()
+	c.balancer = nil
+}
