@@ -51,7 +51,7 @@ func readRecord(dir, id string) (record, error) {
 	if r.ID != id {
 		return record{}, fmt.Errorf("%s belongs to %q, not to %s; put the directories back where they were", path, r.ID, id)
 	}
-	if r.Spec.Brokers < 1 || (r.Spec.Gateways && len(r.Endpoints.Brokers) != r.Spec.Brokers) {
+	if r.Spec.Brokers < 1 || r.Spec.Brokers > maxBrokers || (r.Spec.Gateways && len(r.Endpoints.Brokers) != r.Spec.Brokers) {
 		return record{}, fmt.Errorf("%s is damaged (%d brokers, %d addresses); restore it from a backup", path, r.Spec.Brokers, len(r.Endpoints.Brokers))
 	}
 	return r, nil
