@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"sigs.k8s.io/yaml"
 )
@@ -37,7 +38,7 @@ func (p *program) loadConfigFile() (configFile, error) {
 	}
 	for _, path := range p.defaultConfigFiles() {
 		file, err := readConfigFile(path)
-		if !errors.Is(err, fs.ErrNotExist) {
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
 			return file, err
 		}
 	}
@@ -61,7 +62,7 @@ func readConfigFile(path string) (configFile, error) {
 		return configFile{path: path}, err
 	}
 	if err != nil {
-		return configFile{path: path}, usageError("", "the configuration file cannot be read: %v", err)
+		return configFile{path: path}, usageError("", "the configuration file cannot be read: %v", err).because(err)
 	}
 	defer f.Close()
 	document, err := io.ReadAll(io.LimitReader(f, maxConfigFile+1))

@@ -18,7 +18,7 @@ type connection struct {
 	caFile string
 }
 
-const hintNoServer = "start one with `orrery up` (in another terminal), or name one with ORRERY_URL, ORRERY_API_KEY and ORRERY_API_SECRET"
+const hintNoServer = "start one with `orrery up` (in another terminal); if it runs on another data directory, name that with --dir or ORRERY_DIR;\nfor a server elsewhere set ORRERY_URL, ORRERY_API_KEY and ORRERY_API_SECRET"
 
 // connection finds the server and the key. admin.env counts for its own server only: a secret is never sent to
 // another address than the one it was made for.

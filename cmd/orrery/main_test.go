@@ -18,7 +18,13 @@ func TestMain(m *testing.M) {
 }
 
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata/script", UpdateScripts: *update})
+	testscript.Run(t, testscript.Params{Dir: "testdata/script", UpdateScripts: *update, Setup: ownHome})
+}
+
+// ownHome gives a script a home directory that goes with it.
+func ownHome(e *testscript.Env) error {
+	e.Setenv("HOME", e.WorkDir)
+	return nil
 }
 
 // outcome is what one invocation did.

@@ -41,8 +41,8 @@ func (p *program) satelliteListCommand() *cobra.Command {
 	}
 }
 
-// readiness is the condition Ready with its reason where it is not True, or whatever is not True where there is
-// no such condition.
+// readiness is the condition Ready with its reason where it is not True, or else the first condition that is not
+// True; "" where the satellite reports neither.
 func readiness(s wire.Satellite) string {
 	if c, ok := orrery.FindCondition(s.Status.Conditions, orrery.ConditionReady); ok {
 		return conditionText(c)
@@ -52,5 +52,5 @@ func readiness(s wire.Satellite) string {
 			return c.Type + "=" + conditionText(c)
 		}
 	}
-	return string(orrery.Unknown)
+	return ""
 }

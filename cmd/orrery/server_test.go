@@ -29,6 +29,10 @@ const patience = time.Minute
 func TestServerScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/server", UpdateScripts: *update,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("ORRERY_WAIT_TIMEOUT", patience.String())
+			return ownHome(e)
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serve": serve, "capture": capture, "eventually": eventually},
 	})
 }
