@@ -33,14 +33,18 @@ func (c *connection) readRequest() (inbound, error) {
 	}
 	c.client.SetReadDeadline(idle)
 	var head [sizeBytes + fixedHeaderBytes]byte
-	if n, err := io.ReadFull(c.client, head[:]); err != nil {
+	n, err := io.ReadAtLeast(c.client, head[:], sizeBytes)
+	if err != nil {
 		return inbound{}, c.readError(err, n > 0)
 	}
-	in := inbound{fixedHeader: parseFixedHeader([fixedHeaderBytes]byte(head[sizeBytes:]))}
 	size := int64(binary.BigEndian.Uint32(head[:])) - fixedHeaderBytes
-	if size < 0 || size >= 1<<31 {
+	if size < 0 || size > int64(max(limits.RequestBytes, limits.ProduceBytes)) {
 		return inbound{}, protocolErrorf("what the client sent is not Kafka's protocol: a request of %d bytes", size+fixedHeaderBytes)
 	}
+	if _, err := io.ReadFull(c.client, head[n:]); err != nil {
+		return inbound{}, c.readError(err, true)
+	}
+	in := inbound{fixedHeader: parseFixedHeader([fixedHeaderBytes]byte(head[sizeBytes:]))}
 	if err := c.admitRequest(&in, size); err != nil {
 		return inbound{}, err
 	}
