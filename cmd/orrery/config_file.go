@@ -38,7 +38,7 @@ func (p *program) loadConfigFile() (configFile, error) {
 	}
 	for _, path := range p.defaultConfigFiles() {
 		file, err := readConfigFile(path)
-		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+		if !errors.Is(err, fs.ErrNotExist) {
 			return file, err
 		}
 	}
@@ -58,6 +58,9 @@ func (p *program) defaultConfigFiles() []string {
 
 func readConfigFile(path string) (configFile, error) {
 	f, err := os.Open(path)
+	if errors.Is(err, syscall.ENOTDIR) { // the directory is a file: whoever needs a directory says so better
+		err = fs.ErrNotExist
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return configFile{path: path}, err
 	}
