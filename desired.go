@@ -57,4 +57,7 @@ type Status struct {
 	Reason string `json:"reason,omitempty"`
 	// PSC is set for DesiredPSC.
 	PSC *PSCStatus `json:"psc,omitempty"`
+	// Local is the spec of a physical cluster that comes from the satellite's own configuration and not from the
+	// mothership, which shows it and leaves it alone: the control plane's own Kafka.
+	Local *PSCSpec `json:"local,omitempty"`
 }

@@ -30,9 +30,11 @@ type PSC struct {
 	// Generation rises when Spec changes, and when the PSC is deleted.
 	Generation Generation `json:"generation"`
 	Deleted    bool       `json:"deleted,omitempty"`
-	Status     PSCStatus  `json:"status"`
-	CreatedAt  time.Time  `json:"created_at"`
-	UpdatedAt  time.Time  `json:"updated_at"`
+	// Local is true for one that comes from its satellite's own configuration: it is shown, never composed.
+	Local     bool      `json:"local,omitempty"`
+	Status    PSCStatus `json:"status"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
 }
 
 // PSCSpec is the part of a PSC that travels to the satellite. A partial one (kind, type, cloud, region, what the

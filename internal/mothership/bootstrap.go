@@ -14,6 +14,7 @@ const (
 	metaPlatform    = "platform-organization" // the organization that runs the installation
 	metaUser        = "bootstrap-user"
 	metaEnvironment = "bootstrap-environment"
+	metaKey         = "bootstrap-key/"   // + KEY: Bootstrap has made it once
 	metaFloor       = "generation-floor" // the highest generation number of a desired record that is gone
 )
 
@@ -21,9 +22,10 @@ const (
 const minSecret = 32
 
 // Bootstrap makes the first organization, its user, who is OrganizationAdmin, an environment and a Cloud API key of
-// that user. A later call changes nothing, whatever it is called with, so a key that was deleted does not come
-// back. A caller that keeps the key safe before it calls, and calls at every start with what it kept, survives a
-// crash at any point.
+// that user. A later call with the same key changes nothing, so a key that was deleted does not come back; with
+// another key, which the caller drew because it lost the first one, it makes that key for the same user: whoever
+// calls has the installation in hand. A caller that keeps the key safe before it calls, and calls at every start
+// with what it kept, survives a crash at any point.
 func (m *Mothership) Bootstrap(ctx context.Context, in BootstrapInput) (out BootstrapResult, err error) {
 	if err := checkBootstrap(in); err != nil {
 		return out, err
@@ -41,7 +43,7 @@ func (m *Mothership) Bootstrap(ctx context.Context, in BootstrapInput) (out Boot
 			out, err = t.bootstrap(in, verifiers)
 			return err
 		}
-		out, err = t.bootstrapped(organizationID, in)
+		out, err = t.bootstrapped(organizationID, in, verifiers)
 		return err
 	})
 	return out, err
@@ -94,12 +96,7 @@ func (t *transaction) bootstrap(in BootstrapInput, verifiers orrery.Verifiers) (
 				CRNPattern: out.Organization.CRN().String(), State: usable, CreatedAt: t.now, UpdatedAt: t.now,
 			})
 		},
-		func() error {
-			return t.APIKeys().Put(orrery.APIKey{
-				ID: in.APIKeyID, OrganizationID: organizationID, OwnerID: userID, ResourceKind: orrery.APIKeyCloud,
-				DisplayName: "first administrator", Verifiers: verifiers, State: usable, CreatedAt: t.now, UpdatedAt: t.now,
-			})
-		},
+		func() error { return t.bootstrapKey(out.User, in, verifiers) },
 		func() error { return t.SetMeta(metaPlatform, organizationID) },
 		func() error { return t.SetMeta(metaUser, userID) },
 		func() error { return t.SetMeta(metaEnvironment, environmentID) },
@@ -111,8 +108,22 @@ func (t *transaction) bootstrap(in BootstrapInput, verifiers orrery.Verifiers) (
 	return out, nil
 }
 
-// bootstrapped is what an earlier call made.
-func (t *transaction) bootstrapped(organizationID string, in BootstrapInput) (out BootstrapResult, err error) {
+// bootstrapKey makes the administrator's key. It is usable at once here, and soon on the clusters that are there.
+func (t *transaction) bootstrapKey(user orrery.User, in BootstrapInput, verifiers orrery.Verifiers) error {
+	err := t.APIKeys().Put(orrery.APIKey{
+		ID: in.APIKeyID, OrganizationID: user.OrganizationID, OwnerID: user.ID, ResourceKind: orrery.APIKeyCloud,
+		DisplayName: "administrator", Verifiers: verifiers, State: orrery.Lifecycle{Phase: orrery.PhaseUsable, Since: t.now},
+		CreatedAt: t.now, UpdatedAt: t.now,
+	})
+	if err != nil {
+		return err
+	}
+	t.compose(composeAPIKey + in.APIKeyID)
+	return t.SetMeta(metaKey+in.APIKeyID, "made")
+}
+
+// bootstrapped is what an earlier call made, and the key of this one where it is another.
+func (t *transaction) bootstrapped(organizationID string, in BootstrapInput, verifiers orrery.Verifiers) (out BootstrapResult, err error) {
 	if out.Organization, err = t.Organizations().Get(organizationID); err != nil {
 		return out, err
 	}
@@ -131,8 +142,19 @@ func (t *transaction) bootstrapped(organizationID string, in BootstrapInput) (ou
 		return out, err
 	}
 	key, ok, err := find(t.APIKeys(), in.APIKeyID)
+	if err != nil {
+		return out, err
+	}
+	made, err := t.Meta(metaKey + in.APIKeyID)
+	if err != nil {
+		return out, err
+	}
+	if !ok && made == "" {
+		out.KeyWorks = true
+		return out, t.bootstrapKey(out.User, in, verifiers)
+	}
 	out.KeyWorks = ok && key.State.Phase == orrery.PhaseUsable && key.Verifiers.Plain.Matches(in.Secret)
-	return out, err
+	return out, nil
 }
 
 // Authenticate checks a Cloud API key. A wrong, deleted or not yet usable key is Unauthenticated, and so is a

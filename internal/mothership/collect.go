@@ -105,6 +105,8 @@ func (t *transaction) read(message link.Message) (report, error) {
 		return report{}, err
 	case !ok && status.Gone:
 		return report{}, nil // the end of something that was forgotten since
+	case !ok && message.Kind == orrery.DesiredPSC && status.Local != nil && status.PSC != nil:
+		return t.readLocal(message, status)
 	case !ok:
 		return report{problem: "the record is not known here; nothing is deleted for that"}, nil
 	case d.SatelliteID != message.SatelliteID:
@@ -127,6 +129,28 @@ func (t *transaction) read(message link.Message) (report, error) {
 		}
 	}
 	return r, nil
+}
+
+// readLocal takes in a physical cluster that its satellite has by itself.
+func (t *transaction) readLocal(message link.Message, status orrery.Status) (report, error) {
+	if !orrery.HasPrefix(message.ID, orrery.PrefixPhysicalKafka) || len(message.ID) > maxIDLength {
+		return report{problem: "its id is not one of a physical cluster"}, nil
+	}
+	before, ok, err := find(t.PSCs(), message.ID)
+	switch {
+	case err != nil:
+		return report{}, err
+	case ok && (!before.Local || before.SatelliteID != message.SatelliteID):
+		return report{problem: "another physical cluster has this id"}, nil
+	}
+	psc := orrery.PSC{
+		ID: message.ID, SatelliteID: message.SatelliteID, Local: true, Spec: *status.Local, Generation: status.Generation,
+		Provenance: map[string]string{"": "the satellite's own configuration"}, Status: *status.PSC, CreatedAt: t.now, UpdatedAt: t.now,
+	}
+	if ok {
+		psc.CreatedAt, psc.UpdatedAt = before.CreatedAt, before.UpdatedAt
+	}
+	return report{psc: &psc, news: !ok || !sameJSON(before, psc)}, nil
 }
 
 // observe returns what a status makes of a record. Of a tenant, credential or binding, what was applied once stays
@@ -167,6 +191,10 @@ func (t *transaction) collect(message link.Message) error {
 		}
 		t.nudges[LoopPublish] = true
 		return t.waitingAgain()
+	}
+	if r.psc != nil && r.psc.Local {
+		r.psc.UpdatedAt = t.now
+		return t.PSCs().Put(*r.psc)
 	}
 	r.desired.UpdatedAt = t.now
 	if err := t.Desired().Put(r.desired); err != nil {

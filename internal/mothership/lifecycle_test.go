@@ -514,3 +514,58 @@ func TestManyClusters(t *testing.T) {
 		return err
 	}))
 }
+
+// TestLocalPhysicalCluster: what a satellite has by itself is shown, and neither composed nor placed upon.
+func TestLocalPhysicalCluster(t *testing.T) {
+	p := start(t, fixture{})
+	generation := orrery.Generation{Number: 1}
+	status := orrery.Status{
+		Generation: generation, Applied: true, PSC: &orrery.PSCStatus{ObservedGeneration: generation},
+		Local: &orrery.PSCSpec{Kind: orrery.KindKafka, Type: "Control", Brokers: 1},
+	}
+	messages := p.down.messages
+	p.report("psc", "pkc-control", generation, status)
+	p.settle()
+	p.restart()
+	p.settle()
+	shown, err := p.m.PhysicalCluster(t.Context(), p.admin, "pkc-control")
+	p.ok(err)
+	if !shown.Local || shown.Spec.Brokers != 1 || shown.SatelliteID != satelliteID {
+		t.Fatalf("shown as %+v", shown)
+	}
+	if p.down.messages != messages && p.down.messages != 0 {
+		t.Fatal("something was sent about a cluster that is the satellite's own")
+	}
+	if c := p.usableCluster("orders", orrery.TypeBasic); c.PhysicalClusterID == "pkc-control" {
+		t.Fatal("a tenant was placed on it")
+	}
+	p.report("psc", p.usableCluster("more", orrery.TypeBasic).PhysicalClusterID, generation, status)
+	p.settle()
+	if shown, err := p.m.PhysicalCluster(t.Context(), p.admin, "pkc-control"); err != nil || !shown.Local {
+		t.Fatalf("%+v, %v", shown, err)
+	}
+}
+
+// TestNewAdministratorKey: whoever lost the first key starts with another one; a deleted key stays deleted.
+func TestNewAdministratorKey(t *testing.T) {
+	p := start(t, fixture{})
+	in := mothership.BootstrapInput{OrganizationName: "acme", EnvironmentName: "default", Email: "ada@example.com", FullName: "Ada",
+		APIKeyID: "ANOTHERKEYANOTHE", Secret: "another-secret-of-thirty-two-characters"}
+	for range 2 {
+		made, err := p.m.Bootstrap(t.Context(), in)
+		p.ok(err)
+		if made.Created || !made.KeyWorks || made.User.ID != p.first.User.ID {
+			t.Fatalf("the second key: %+v", made)
+		}
+	}
+	actor, err := p.m.Authenticate(t.Context(), in.APIKeyID, in.Secret)
+	p.ok(err)
+	_, err = p.m.DeleteAPIKey(t.Context(), actor, in.APIKeyID)
+	p.ok(err)
+	p.settle()
+	made, err := p.m.Bootstrap(t.Context(), in)
+	p.ok(err)
+	if made.KeyWorks {
+		t.Fatal("a deleted key came back")
+	}
+}

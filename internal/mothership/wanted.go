@@ -27,7 +27,7 @@ func (t *transaction) wanted(kind, id string) (satelliteID string, document any,
 
 func (t *transaction) wantedPSC(id string) (string, any, error) {
 	psc, ok, err := find(t.PSCs(), id)
-	if err != nil || !ok || psc.Deleted {
+	if err != nil || !ok || psc.Deleted || psc.Local {
 		return "", nil, err
 	}
 	if finding, wrong := profile.FirstError(profile.Check(psc.Spec)); wrong {

@@ -60,6 +60,9 @@ func (p *psc) report() orrery.Status {
 		Gone:       p.status.Gone,
 		PSC:        &p.status,
 	}
+	if p.entry.Local {
+		status.Local = &p.spec
+	}
 	if p.entry.Deleted {
 		status.Applied = p.status.Gone
 	}
