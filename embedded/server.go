@@ -117,6 +117,14 @@ func Open(ctx context.Context, config Config) (*Server, error) {
 // URL is the address of the API.
 func (s *Server) URL() string { return "http://" + s.plain.Addr().String() }
 
+// TLSURL is the address of the API with TLS, "" where there is none. Its certificate is signed by CAFile.
+func (s *Server) TLSURL() string {
+	if s.tls == nil {
+		return ""
+	}
+	return "https://" + s.tls.Addr().String()
+}
+
 // AdminKeyID is the id of the first administrator's Cloud API key.
 func (s *Server) AdminKeyID() string { return s.admin.keyID }
 
