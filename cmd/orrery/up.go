@@ -73,7 +73,7 @@ func (p *program) serverConfig(f upFlags) (embedded.Config, error) {
 // upFacts are what a person, or a script, needs to know about a server that is up.
 type upFacts struct {
 	URL           string `json:"url"`
-	TLSListen     string `json:"tls_listen,omitempty"` // HOST:PORT as asked for, where that says the port
+	TLSURL        string `json:"tls_url,omitempty"`
 	AdminKeyID    string `json:"admin_key_id"`
 	AdminEnvFile  string `json:"admin_env_file"`
 	CAFile        string `json:"ca_file"`
@@ -99,10 +99,7 @@ func (p *program) up(ctx context.Context, f upFlags) error {
 	}
 	facts := upFacts{
 		URL: server.URL(), AdminKeyID: server.AdminKeyID(), AdminEnvFile: server.AdminEnvFile(), CAFile: server.CAFile(),
-		DataDirectory: config.Dir, StartedIn: time.Since(started).Round(time.Millisecond).String(),
-	}
-	if !strings.HasSuffix(config.TLSListen, ":0") {
-		facts.TLSListen = config.TLSListen
+		TLSURL: server.TLSURL(), DataDirectory: config.Dir, StartedIn: time.Since(started).Round(time.Millisecond).String(),
 	}
 	err = p.show(facts, func(w io.Writer) { p.writeUp(w, facts) })
 	if err == nil {
@@ -124,7 +121,7 @@ func (p *program) writeUp(w io.Writer, facts upFacts) {
 	fmt.Fprintf(w, "Orrery is up (%s). Ctrl-C stops it; everything is kept in %s.\n\n", facts.StartedIn, facts.DataDirectory)
 	details(w, []detail{
 		{"  API", facts.URL},
-		{"  API with TLS", facts.TLSListen},
+		{"  API with TLS", facts.TLSURL},
 		{"  Admin key", facts.AdminKeyID + " (its secret is in " + facts.AdminEnvFile + ")"},
 		{"  CA file", facts.CAFile},
 	})
