@@ -18,23 +18,18 @@ import (
 // * The metadata of each protocol of a "consumer" group is a subscription, and its topic names are translated:
 // the broker reads it to know which committed offsets are in use. Where it cannot be read the answer is
 // INCONSISTENT_GROUP_PROTOCOL. Metadata of other types is the clients' own.
+// * So is a request without a type or a protocol, or with a protocol twice: no client sends one, and the embedded
+// engine would end its process over it.
 // * The leader's list of members is translated back.
 //
 // Version notes:
 // * v5: static membership (group.instance.id)
 // * v7: the response tells the protocol type
 func joinGroup(_ context.Context, s *session, r *kmsg.JoinGroupRequest) (step, error) {
-	code := s.groupError(authz.Read, r.Group)
 	consumer := r.ProtocolType == tenancy.ConsumerProtocol
-	for i := range r.Protocols {
-		if !consumer || code != 0 {
-			break
-		}
-		blob, err := s.prefix.PhysicalSubscription(r.Protocols[i].Metadata)
-		if err != nil {
-			code = kerr.InconsistentGroupProtocol.Code
-		}
-		r.Protocols[i].Metadata = blob
+	code := s.groupError(authz.Read, r.Group)
+	if code == 0 {
+		code = admitProtocols(s, r)
 	}
 	if code != 0 {
 		response := r.ResponseKind().(*kmsg.JoinGroupResponse)
@@ -61,4 +56,28 @@ func joinGroup(_ context.Context, s *session, r *kmsg.JoinGroupRequest) (step, e
 		}
 		return nil
 	}), nil
+}
+
+// admitProtocols makes the topic names in a member's protocols physical, or returns why they cannot be.
+func admitProtocols(s *session, r *kmsg.JoinGroupRequest) int16 {
+	if r.ProtocolType == "" || len(r.Protocols) == 0 {
+		return kerr.InconsistentGroupProtocol.Code
+	}
+	seen := map[string]bool{}
+	for i := range r.Protocols {
+		p := &r.Protocols[i]
+		if seen[p.Name] {
+			return kerr.InconsistentGroupProtocol.Code
+		}
+		seen[p.Name] = true
+		if r.ProtocolType != tenancy.ConsumerProtocol {
+			continue
+		}
+		blob, err := s.prefix.PhysicalSubscription(p.Metadata)
+		if err != nil {
+			return kerr.InconsistentGroupProtocol.Code
+		}
+		p.Metadata = blob
+	}
+	return 0
 }
