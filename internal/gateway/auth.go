@@ -80,8 +80,9 @@ func identityOf(key credential, tenant tenancy.Tenant) Identity {
 }
 
 // Authenticate checks an API key for Kafka REST of a logical cluster: a key of that cluster, or a Cloud API key of
-// its organization. The error is an *orrery.Error: Unauthenticated for a wrong key, Forbidden for a key of another
-// cluster, NotFound for a cluster that does not exist or is another organization's, Unavailable before Ready.
+// its organization. Without a logical cluster (""), it is the one that the key is for. The error is an
+// *orrery.Error: Unauthenticated for a wrong key, Forbidden for a key of another cluster, NotFound for a cluster
+// that does not exist or is another organization's and for a Cloud API key without one, Unavailable before Ready.
 func (g *Gateway) Authenticate(keyID, secret, logicalClusterID string) (Identity, error) {
 	select {
 	case <-g.ready:
@@ -92,6 +93,9 @@ func (g *Gateway) Authenticate(keyID, secret, logicalClusterID string) (Identity
 	key, err := g.checkSecret(st, keyID, secret)
 	if err != nil {
 		return Identity{}, orrery.Errorf(orrery.Unauthenticated, "Authentication failed: %s.", err)
+	}
+	if logicalClusterID == "" {
+		logicalClusterID = key.LogicalClusterID
 	}
 	if key.LogicalClusterID != "" && key.LogicalClusterID != logicalClusterID {
 		return Identity{}, orrery.Errorf(orrery.Forbidden, "The API key %s is for the Kafka cluster %s, not for %s.", keyID, key.LogicalClusterID, logicalClusterID)

@@ -214,6 +214,9 @@ func TestAuthenticateForREST(t *testing.T) {
 	if err != nil || identity != want {
 		t.Errorf("%+v, %v; want %+v", identity, err, want)
 	}
+	if identity, err = g.Authenticate(key.ID, key.Secret, ""); err != nil || identity != want {
+		t.Errorf("a key without the name of its cluster: %+v, %v; want %+v", identity, err, want)
+	}
 	if identity, err = g.Authenticate(cloud.ID, cloud.Secret, "lkc-aaaaaa"); err != nil || identity.PrincipalID != "u-boss" {
 		t.Errorf("a Cloud API key: %+v, %v", identity, err)
 	}
@@ -222,7 +225,9 @@ func TestAuthenticateForREST(t *testing.T) {
 		want                orrery.Code
 	}{
 		{key.ID, "wrong", "lkc-aaaaaa", orrery.Unauthenticated},
+		{key.ID, "wrong", "", orrery.Unauthenticated},
 		{key.ID, key.Secret, b.LogicalClusterID, orrery.Forbidden},
+		{cloud.ID, cloud.Secret, "", orrery.NotFound},
 		{cloud.ID, cloud.Secret, b.LogicalClusterID, orrery.NotFound},
 		{cloud.ID, cloud.Secret, "lkc-cccccc", orrery.NotFound},
 	} {
