@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/client"
+	"github.com/orrery-kafka/orrery/internal/poll"
 	"github.com/orrery-kafka/orrery/internal/substrate/inproc"
 	"github.com/orrery-kafka/orrery/wire"
 )
@@ -129,15 +131,14 @@ func readyCondition(t *testing.T, s *Server, id string) orrery.Condition {
 
 func waitReady(t *testing.T, s *Server, id string, status orrery.ConditionStatus) orrery.Condition {
 	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(deadline); time.Now().Before(end); <-tick.C {
-		if c := readyCondition(t, s, id); c.Status == status {
-			return c
+	var c orrery.Condition
+	poll.Success(t, func() error {
+		if c = readyCondition(t, s, id); c.Status != status {
+			return fmt.Errorf("Ready did not become %s: %+v", status, c)
 		}
-	}
-	t.Fatalf("Ready did not become %s: %+v", status, readyCondition(t, s, id))
-	return orrery.Condition{}
+		return nil
+	})
+	return c
 }
 
 // cli runs the built program against the server.

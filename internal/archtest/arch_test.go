@@ -34,16 +34,16 @@ var allowed = map[string][]string{
 	"internal/store/postgres":          {"internal/store"},
 	"internal/store/mem":               {"internal/store"},
 	"internal/link":                    {},
-	"internal/link/linktest":           {"internal/link"},
+	"internal/link/linktest":           {"internal/link", "internal/poll"},
 	"internal/link/kafka":              {"internal/link"},
 	"internal/link/mem":                {"internal/link"},
 	"internal/substrate":               {},
-	"internal/substrate/substratetest": {"internal/substrate"},
+	"internal/substrate/substratetest": {"internal/substrate", "internal/poll"},
 	"internal/substrate/kube":          {"internal/substrate", "internal/pki", "internal/balancer", "internal/dns"},
 	"internal/substrate/process":       {"internal/substrate", "internal/pki", "internal/balancer", "internal/dns", "internal/engine"},
 	"internal/substrate/inproc":        {"internal/substrate", "internal/pki", "internal/balancer"}, // the wiring hands it a start-gateway function
 	"internal/brokers":                 {},
-	"internal/brokers/brokerstest":     {"internal/brokers"},
+	"internal/brokers/brokerstest":     {"internal/brokers", "internal/poll"},
 	"internal/brokers/kafka":           {"internal/brokers", "internal/tenancy"},
 	"internal/brokers/mem":             {"internal/brokers", "internal/tenancy"},
 	"internal/mothership": {
@@ -58,6 +58,7 @@ var allowed = map[string][]string{
 	"internal/balancer":            {},
 	"internal/dns":                 {},
 	"internal/pki":                 {},
+	"internal/poll":                {}, // for tests, and suites of tests
 	"internal/prober":              {},
 	"internal/engine":              {},
 	"internal/kafkatest":           {"internal/engine"},

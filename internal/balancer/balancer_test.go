@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"runtime"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/orrery-kafka/orrery/internal/balancer"
+	"github.com/orrery-kafka/orrery/internal/poll"
 )
 
 const patience = 10 * time.Second
@@ -272,10 +274,7 @@ func TestConnectionLimit(t *testing.T) {
 		t.Errorf("a third connection got %q", got)
 	}
 	first.Close()
-	deadline := time.Now().Add(patience)
-	for b.Connections() > 1 && time.Now().Before(deadline) {
-		time.Sleep(time.Millisecond)
-	}
+	poll.Until(t, "the end of the first connection", func() bool { return b.Connections() == 1 })
 	if _, err := io.ReadFull(dial(t, address), hello); err != nil {
 		t.Errorf("the slot was not given back: %v", err)
 	}
@@ -314,12 +313,11 @@ func TestCloseEndsEverything(t *testing.T) {
 	}
 	s.Close()
 	s.running.Wait()
-	deadline := time.Now().Add(patience)
-	for runtime.NumGoroutine() > before {
-		if time.Now().After(deadline) {
-			stacks := make([]byte, 1<<16)
-			t.Fatalf("goroutines leaked:\n%s", stacks[:runtime.Stack(stacks, true)])
+	poll.Success(t, func() error {
+		if runtime.NumGoroutine() <= before {
+			return nil
 		}
-		time.Sleep(time.Millisecond)
-	}
+		stacks := make([]byte, 1<<16)
+		return fmt.Errorf("goroutines leaked:\n%s", stacks[:runtime.Stack(stacks, true)])
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"sync"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 
 	"github.com/orrery-kafka/orrery/internal/gateway/gatewaytest"
+	"github.com/orrery-kafka/orrery/internal/poll"
 	"github.com/orrery-kafka/orrery/internal/tenancy"
 )
 
@@ -117,17 +119,12 @@ func (c *spiedConn) Read(b []byte) (int, error) {
 // eventually asks until there is no complaint.
 func eventually(t testing.TB, complaint func() string) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for {
-		text := complaint()
-		if text == "" {
-			return
+	poll.Success(t, func() error {
+		if text := complaint(); text != "" {
+			return errors.New(text)
 		}
-		if time.Now().After(deadline) {
-			t.Fatal(text)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+		return nil
+	})
 }
 
 // together runs a test for each tenant at once.

@@ -5,7 +5,8 @@ import (
 	"io"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/orrery-kafka/orrery/internal/poll"
 )
 
 // TestManyUsers has more users than there may be clients: an idle client makes room, and while none is idle the next
@@ -52,15 +53,13 @@ func (p *platform) awaitKey(k key) {
 // await polls until a user's request has a status; only the other one may come before.
 func (p *platform) await(k key, want, before int) {
 	p.t.Helper()
-	for deadline := time.Now().Add(timeout); ; time.Sleep(time.Millisecond) {
+	poll.Until(p.t, fmt.Sprint("status ", want), func() bool {
 		response, body := p.send(p.request(k, "GET", a+"/topics", nil))
-		if response.StatusCode == want {
-			return
-		}
-		if response.StatusCode != before || time.Now().After(deadline) {
+		if response.StatusCode != want && response.StatusCode != before {
 			p.t.Fatalf("waiting for status %d: %d %s", want, response.StatusCode, body)
 		}
-	}
+		return response.StatusCode == want
+	})
 }
 
 func TestUnavailable(t *testing.T) {

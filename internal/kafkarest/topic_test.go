@@ -1,13 +1,11 @@
 package kafkarest_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // names returns a field of every object of a listing.
@@ -176,18 +174,7 @@ func TestDeletedKey(t *testing.T) {
 	p := start(t)
 	p.do(keyA, "POST", a+"/topics", `{"topic_name":"orders"}`, 201)
 	p.put("credential", keyA.id, nil)
-	ctx, cancel := context.WithTimeout(t.Context(), timeout)
-	defer cancel()
-	for {
-		response, body := p.send(p.request(keyA, "GET", a+"/topics", nil))
-		if response.StatusCode == 401 {
-			break
-		}
-		if response.StatusCode != 200 || ctx.Err() != nil {
-			t.Fatalf("after the key was deleted: %d %s", response.StatusCode, body)
-		}
-		time.Sleep(time.Millisecond) // between polls
-	}
+	p.await(keyA, 401, 200)
 	p.do(cloudKeyA, "GET", a+"/topics/orders", "", 200)
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/orrery-kafka/orrery"
+	"github.com/orrery-kafka/orrery/internal/poll"
 	"github.com/orrery-kafka/orrery/wire"
 )
 
@@ -23,7 +24,7 @@ func TestCreationIsWithdrawn(t *testing.T) {
 		answered <- p.send(p.admin, "POST", "/iam/v2/api-keys", `{"spec":{"resource":{"id":"`+cluster+`"}}}`)
 	}()
 	list := "/iam/v2/api-keys?spec.resource=" + cluster
-	p.eventually("the key is stored", func() bool { return p.send(p.admin, "GET", list, "").field(t, "data.0.id") != "" })
+	poll.Until(t, "the key to be stored", func() bool { return p.send(p.admin, "GET", list, "").field(t, "data.0.id") != "" })
 	p.ahead.Store(int64(time.Hour)) // past the deadline
 	p.nudge()
 	r := (<-answered).want(t, 503, `"code":"unavailable"`, "withdrawn")
@@ -54,7 +55,7 @@ func TestDeletionStaysInForce(t *testing.T) {
 		}
 		p.send(p.admin, "GET", path, "").want(t, 404)
 		p.listen(true)
-		p.eventually(path+" is deleted", func() bool {
+		poll.Until(t, path+" to be deleted", func() bool {
 			status := p.send(p.admin, "DELETE", path, "").status
 			return status == done || status == 404
 		})
@@ -76,7 +77,7 @@ func TestDisconnectLeavesTheOperation(t *testing.T) {
 	listed := func() string {
 		return p.send(p.admin, "GET", "/iam/v2/api-keys?spec.resource="+cluster, "").field(t, "data.0.id")
 	}
-	p.eventually("the key is stored", func() bool { return listed() != "" })
+	poll.Until(t, "the key to be stored", func() bool { return listed() != "" })
 	cancel()
 	if err := <-failed; !errors.Is(err, context.Canceled) {
 		t.Fatalf("got %v", err)
@@ -131,7 +132,7 @@ func TestRepeatedWhileRunning(t *testing.T) {
 		gone <- err
 	}()
 	list := "/iam/v2/role-bindings?principal=User:" + account + "&crn_pattern=" + pattern
-	p.eventually("the binding is stored", func() bool { return p.send(p.admin, "GET", list, "").field(t, "data.0.id") != "" })
+	poll.Until(t, "the binding to be stored", func() bool { return p.send(p.admin, "GET", list, "").field(t, "data.0.id") != "" })
 	cancel()
 	if err := <-gone; !errors.Is(err, context.Canceled) {
 		t.Fatalf("got %v", err)
@@ -162,17 +163,5 @@ func TestRepeatsAreBounded(t *testing.T) {
 	}
 	if _, first := r.begin([32]byte{0xff, 0xff}, [32]byte{}, now.Add(repeatLifetime+time.Second)); !first || len(r.entries) != 1 {
 		t.Fatalf("%d answers are kept for too long", len(r.entries)-1)
-	}
-}
-
-// eventually fails the test unless a condition holds within some seconds.
-func (p *platform) eventually(what string, holds func() bool) {
-	p.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for !holds() {
-		if time.Now().After(deadline) {
-			p.t.Fatalf("it did not happen in time that %s", what)
-		}
-		time.Sleep(2 * time.Millisecond)
 	}
 }

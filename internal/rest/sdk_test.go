@@ -14,6 +14,7 @@ import (
 	mds "github.com/confluentinc/ccloud-sdk-go-v2/mds/v2"
 	org "github.com/confluentinc/ccloud-sdk-go-v2/org/v2"
 
+	"github.com/orrery-kafka/orrery/internal/poll"
 	"github.com/orrery-kafka/orrery/wire"
 )
 
@@ -210,7 +211,7 @@ func TestSDKClusters(t *testing.T) {
 // sdkProvisioned polls a cluster as clients do, until it takes clients.
 func (p *platform) sdkProvisioned(s *sdk, id string) (got cmk.CmkV2Cluster) {
 	p.t.Helper()
-	p.eventually(id+" is PROVISIONED", func() bool {
+	poll.Until(p.t, id+" to be PROVISIONED", func() bool {
 		var err error
 		var response *http.Response
 		got, response, err = s.cmk.ClustersCmkV2Api.GetCmkV2Cluster(s.cmkContext, id).Environment(p.first.Environment.ID).Execute()

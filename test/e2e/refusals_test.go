@@ -15,6 +15,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"github.com/orrery-kafka/orrery/internal/poll"
 )
 
 // TestRefusals makes the mistakes that newcomers and attackers make, against one server, and checks after each
@@ -142,7 +144,7 @@ func refuseSCRAM(t *testing.T, s *server, c cluster, key apiKey) {
 	if err := kafka.Ping(ctx); !errors.Is(err, kerr.UnsupportedSaslMechanism) {
 		t.Errorf("SCRAM: %v, want UNSUPPORTED_SASL_MECHANISM", err)
 	}
-	waitFor(t, "the log to say what is offered", func() bool { return strings.Contains(s.output.String(), "SCRAM-SHA-256") })
+	poll.Until(t, "the log to say what is offered", func() bool { return strings.Contains(s.output.String(), "SCRAM-SHA-256") })
 }
 
 func refusePlaintext(t *testing.T, s *server, c cluster, _ apiKey) {
@@ -156,7 +158,7 @@ func refusePlaintext(t *testing.T, s *server, c cluster, _ apiKey) {
 	if err := kafka.Ping(ctx); err == nil {
 		t.Error("a client without TLS got an answer")
 	}
-	waitFor(t, "the log to mention the client without TLS", func() bool { return strings.Contains(s.output.String(), "without TLS") })
+	poll.Until(t, "the log to mention the client without TLS", func() bool { return strings.Contains(s.output.String(), "without TLS") })
 }
 
 func refuseUnknownCA(t *testing.T, s *server, c cluster, key apiKey) {

@@ -20,6 +20,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
+
+	"github.com/orrery-kafka/orrery/internal/poll"
 )
 
 // deadline bounds every wait of these tests; nothing that works comes near it.
@@ -87,7 +89,7 @@ func launch(t *testing.T, dir string, flags ...string) *server {
 
 func (s *server) waitReady() {
 	s.t.Helper()
-	waitFor(s.t, "the API to answer", func() bool {
+	poll.Until(s.t, "the API to answer", func() bool {
 		select {
 		case err := <-s.exited:
 			s.exited <- err
@@ -236,17 +238,4 @@ func (o *output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.text.String()
-}
-
-// waitFor polls until a condition holds; it fails the test after the deadline.
-func waitFor(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(deadline); time.Now().Before(end); <-tick.C {
-		if holds() {
-			return
-		}
-	}
-	t.Fatalf("waited %s for %s", deadline, what)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/brokers"
+	"github.com/orrery-kafka/orrery/internal/poll"
 )
 
 // Engine is a physical cluster under test, without topics.
@@ -335,15 +336,13 @@ func read(t *testing.T, c brokers.Cluster, topic string) []brokers.Record {
 // tail waits until the topic's tail is ready and has exactly these records.
 func tail(t *testing.T, c brokers.Cluster, topic string, want ...brokers.Record) {
 	t.Helper()
-	var got []brokers.Record
-	var ready bool
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		got, ready = c.Tail(topic)
+	poll.Success(t, func() error {
+		got, ready := c.Tail(topic)
 		if ready && cmp.Equal(got, want, cmpopts.IgnoreFields(brokers.Record{}, "Offset"), cmpopts.EquateEmpty()) {
-			return
+			return nil
 		}
-	}
-	t.Fatalf("after %s the tail of %s is %+v (ready: %t); want %+v", patience, topic, got, ready, want)
+		return fmt.Errorf("the tail of %s is %+v (ready: %t); want %+v", topic, got, ready, want)
+	})
 }
 
 func drain(c chan struct{}) {

@@ -19,6 +19,7 @@ import (
 	"github.com/orrery-kafka/orrery/internal/brokers"
 	"github.com/orrery-kafka/orrery/internal/brokers/brokerstest"
 	"github.com/orrery-kafka/orrery/internal/brokers/kafka"
+	"github.com/orrery-kafka/orrery/internal/poll"
 )
 
 const (
@@ -169,14 +170,14 @@ func (e *engine) join(t *testing.T, name, topic string, options ...kgo.Opt) (lea
 	t.Helper()
 	client := e.client(t, append(options, kgo.ConsumeTopics(topic))...)
 	admin := e.admin(t)
-	eventually(t, "a member of "+name, func() bool {
+	poll.Until(t, "a member of "+name, func() bool {
 		groups, err := admin.ListGroups(t.Context())
 		return err == nil && groups[name].State == "Stable"
 	})
 	return func() {
 		client.LeaveGroup()
 		client.Close()
-		eventually(t, "the member of "+name+" to be gone", func() bool {
+		poll.Until(t, "the member of "+name+" to be gone", func() bool {
 			groups, err := admin.ListGroups(t.Context())
 			state := groups[name].State // "" where the group ends with its last member
 			return err == nil && (state == "Empty" || state == "")
@@ -200,15 +201,6 @@ func (e *engine) Groups(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	return groups.Groups()
-}
-
-func eventually(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !done(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited %s for %s", patience, what)
-		}
-	}
 }
 
 func TestCluster(t *testing.T) {
@@ -446,7 +438,7 @@ func write(t *testing.T, c brokers.Cluster, value string) {
 
 func awaitTail(t *testing.T, c brokers.Cluster, value string) {
 	t.Helper()
-	eventually(t, "the tail to have "+value, func() bool {
+	poll.Until(t, "the tail to have "+value, func() bool {
 		records, ready := c.Tail(brokers.TopicGateways)
 		return ready && len(records) > 0 && string(records[0].Value) == value
 	})

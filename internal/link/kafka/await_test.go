@@ -2,15 +2,14 @@ package kafka_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
-	"time"
 
 	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/link"
 	"github.com/orrery-kafka/orrery/internal/link/kafka"
+	"github.com/orrery-kafka/orrery/internal/poll"
 )
-
-const patience = 30 * time.Second
 
 func psc(number int64) link.Message {
 	return link.Message{Kind: "psc", ID: "pkc-1", Generation: orrery.Generation{Number: number}}
@@ -26,7 +25,7 @@ func send(t *testing.T, end *kafka.Link, number int64) {
 // await receives until the generation with that number came, and fails at one that is higher.
 func await(t *testing.T, end *kafka.Link, number int64) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+	poll.Until(t, fmt.Sprint("generation ", number), func() bool {
 		got, err := end.Receive(t.Context(), 100)
 		if err != nil {
 			t.Fatal(err)
@@ -34,34 +33,33 @@ func await(t *testing.T, end *kafka.Link, number int64) {
 		for _, m := range got {
 			switch {
 			case m.Generation.Number == number:
-				return
+				return true
 			case m.Generation.Number > number:
 				t.Fatalf("received generation %d; waited for %d", m.Generation.Number, number)
 			}
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("waited %s for generation %d", patience, number)
-		}
-	}
+		return false
+	})
 }
 
 func caughtUp(t *testing.T, end *kafka.Link) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !end.CaughtUp(); time.Sleep(time.Millisecond) {
+	poll.Until(t, "being caught up", func() bool {
+		if end.CaughtUp() {
+			return true
+		}
 		if _, err := end.Receive(t.Context(), 100); err != nil {
 			t.Fatal(err)
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("waited %s to be caught up", patience)
-		}
-	}
+		return false
+	})
 }
 
 // next returns the number of the next generation that is received.
 func next(t *testing.T, end *kafka.Link) int64 {
 	t.Helper()
 	var got []link.Message
-	eventually(t, func() bool {
+	poll.Until(t, "the next generation", func() bool {
 		var err error
 		if got, err = end.Receive(t.Context(), 1); err != nil {
 			t.Fatal(err)
@@ -69,15 +67,6 @@ func next(t *testing.T, end *kafka.Link) int64 {
 		return len(got) > 0
 	})
 	return got[0].Generation.Number
-}
-
-func eventually(t *testing.T, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !done(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited %s", patience)
-		}
-	}
 }
 
 func isFenced(err error) bool { return errors.Is(err, link.ErrFenced) }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/orrery-kafka/orrery/internal/link"
 	"github.com/orrery-kafka/orrery/internal/link/kafka"
+	"github.com/orrery-kafka/orrery/internal/poll"
 )
 
 // Every error that a broker or coordinator may give for a while is survived, and what is received is whole.
@@ -131,7 +132,7 @@ func TestTheCoordinatorForgets(t *testing.T) {
 	if _, err := admin.AlterBrokerConfigs(t.Context(), []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "transactional.id.expiration.ms", Value: kadm.StringPtr("1")}}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() bool {
+	poll.Until(t, "the coordinator to forget the transactional id", func() bool {
 		known, err := admin.ListTransactions(t.Context(), nil, nil)
 		if err != nil {
 			t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/link"
+	"github.com/orrery-kafka/orrery/internal/poll"
 )
 
 // Faulty is a link whose deliveries and Sends fail, by a seed, until Calm is called.
@@ -85,7 +86,7 @@ func converge(t *testing.T, random *rand.Rand, l Faulty, seen *Seen) {
 	}
 	satellite.Close()
 	satellite = l.OpenSatellite(t, nil, "sat-1")
-	await(t, "being caught up", func() bool {
+	poll.Until(t, "being caught up", func() bool {
 		got, err := satellite.Receive(t.Context(), 10)
 		if err != nil {
 			t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/link"
+	"github.com/orrery-kafka/orrery/internal/poll"
 )
 
 // End is what an adapter opens.
@@ -98,7 +99,7 @@ func testNewestOfEachKey(t *testing.T, l Link) {
 		send(t, mothership, "sat-1", messages...)
 	}
 	newest := map[string]int64{}
-	await(t, "the newest of each key", func() bool {
+	poll.Until(t, "the newest of each key", func() bool {
 		got, err := satellite.Receive(t.Context(), 7)
 		if err != nil {
 			t.Fatal(err)
@@ -147,7 +148,7 @@ func testCaughtUp(t *testing.T, l Link) {
 	send(t, mothership, "sat-1", messages...)
 	satellite := l.OpenSatellite(t, nil, "sat-1")
 	seen := map[string]bool{}
-	await(t, "being caught up", func() bool {
+	poll.Until(t, "being caught up", func() bool {
 		if satellite.CaughtUp() && len(seen) < len(messages) {
 			t.Fatalf("caught up after %d of %d messages", len(seen), len(messages))
 		}
@@ -247,7 +248,7 @@ func testAllOrNone(t *testing.T, l Link) {
 	send(t, mothership, "sat-1", many...)
 	send(t, mothership, "sat-1", message("psc", "pkc-last", 1, `{}`))
 	state := map[string]link.Message{}
-	await(t, "the last message", func() bool {
+	poll.Until(t, "the last message", func() bool {
 		collect(t, satellite, state)
 		_, last := state["psc/pkc-last"]
 		return last
@@ -402,20 +403,10 @@ func refused(t *testing.T, end End, satelliteID string, m link.Message) {
 	}
 }
 
-// await polls done until it is true.
-func await(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !done(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited %s for %s", patience, what)
-		}
-	}
-}
-
 func receive(t *testing.T, end End, n int) []link.Message {
 	t.Helper()
 	var all []link.Message
-	await(t, fmt.Sprint(n, " messages"), func() bool {
+	poll.Until(t, fmt.Sprint(n, " messages"), func() bool {
 		got, err := end.Receive(t.Context(), 100)
 		if err != nil {
 			t.Fatal(err)
@@ -431,7 +422,7 @@ func receive(t *testing.T, end End, n int) []link.Message {
 
 func caughtUp(t *testing.T, end End) bool {
 	t.Helper()
-	await(t, "CaughtUp", end.CaughtUp)
+	poll.Until(t, "CaughtUp", end.CaughtUp)
 	return true
 }
 
@@ -452,7 +443,7 @@ func collect(t *testing.T, end End, state map[string]link.Message) int {
 func drain(t *testing.T, end End) map[string]link.Message {
 	t.Helper()
 	state := map[string]link.Message{}
-	await(t, "being caught up", func() bool {
+	poll.Until(t, "being caught up", func() bool {
 		return collect(t, end, state) == 0 && end.CaughtUp()
 	})
 	return state

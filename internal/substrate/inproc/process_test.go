@@ -21,6 +21,7 @@ import (
 
 	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/pki"
+	"github.com/orrery-kafka/orrery/internal/poll"
 	"github.com/orrery-kafka/orrery/internal/substrate"
 	"github.com/orrery-kafka/orrery/internal/substrate/inproc"
 )
@@ -56,18 +57,17 @@ func run(t *testing.T, s *inproc.Substrate, id string, brokers int) substrate.Ob
 
 func until(t *testing.T, s *inproc.Substrate, id, what string, so func(substrate.Observed) bool) substrate.Observed {
 	t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(2 * time.Millisecond) {
-		observed, err := s.Observe(t.Context(), id)
-		if err != nil {
+	var observed substrate.Observed
+	poll.Success(t, func() (err error) {
+		if observed, err = s.Observe(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}
-		if so(observed) {
-			return observed
+		if !so(observed) {
+			return fmt.Errorf("it did not happen that %s: %+v", what, observed)
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("it did not happen that %s: %+v", what, observed)
-		}
-	}
+		return nil
+	})
+	return observed
 }
 
 func trust(t *testing.T, c inproc.Config) *tls.Config {

@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/orrery-kafka/orrery"
+	"github.com/orrery-kafka/orrery/internal/poll"
 	"github.com/orrery-kafka/orrery/internal/substrate"
 )
 
@@ -81,7 +82,11 @@ func (h *harness) open() {
 	h.Helper()
 	h.Opened = h.suite.Open(h.T, h.dir)
 	opened := h.Opened
-	h.Cleanup(func() { opened.Close() })
+	h.Cleanup(func() {
+		if err := opened.Close(); err != nil {
+			h.Errorf("closing: %v", err)
+		}
+	})
 }
 
 func (h *harness) do(id string, verb substrate.Verb, node int32, spec orrery.PSCSpec) {
@@ -121,7 +126,7 @@ func (h *harness) run(id string, brokers int, gateways bool) {
 
 func (h *harness) serving(id string, want int) {
 	h.Helper()
-	h.eventually(fmt.Sprintf("%d gateways of %s serve", want, id), func() bool {
+	poll.Until(h.T, fmt.Sprintf("%d gateways of %s to serve", want, id), func() bool {
 		n := 0
 		for _, g := range h.observe(id).Gateways {
 			if g.Serving {
@@ -130,17 +135,6 @@ func (h *harness) serving(id string, want int) {
 		}
 		return n == want
 	})
-}
-
-func (h *harness) eventually(what string, happened func() bool) {
-	h.Helper()
-	for !happened() {
-		select {
-		case <-h.ctx.Done():
-			h.Fatalf("it did not happen that %s", what)
-		case <-time.After(2 * time.Millisecond):
-		}
-	}
 }
 
 // client returns a Kafka client with the platform's own access.
