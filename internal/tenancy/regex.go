@@ -11,7 +11,7 @@ import (
 const (
 	// maxRegex bounds what a tenant may send as a regular expression, in bytes, and maxPhysicalRegex what becomes of
 	// it: a class such as \p{L} is written out.
-	maxRegex, maxPhysicalRegex = 2048, 16 << 10
+	maxRegex, maxPhysicalRegex = 1024, 16 << 10
 	// maxRegexSize bounds its characters, classes and operators, with repetitions counted as often as they repeat.
 	// The broker matches it against every name, step by step, while other tenants wait.
 	maxRegexSize = 2000
@@ -35,7 +35,7 @@ func (p Prefix) PhysicalRegex(expression string) (string, error) {
 	}
 	parsed, err := syntax.Parse(expression, syntax.Perl)
 	if err != nil {
-		return "", orrery.Errorf(orrery.Invalid, "the regular expression is not valid: %v", err)
+		return "", orrery.Errorf(orrery.Invalid, "the regular expression is not valid: %.200v", err)
 	}
 	inner, ok := atStart(withoutCaptures(parsed)).text()
 	if !ok || len(inner) > maxPhysicalRegex {

@@ -46,7 +46,7 @@ func TestPhysicalRegex(t *testing.T) {
 		`x(?=y)`:                  ``,
 		"\xff":                    ``,
 		`.{1000}.{1000}.{100}`:    ``,
-		strings.Repeat(`a`, 2100): ``,
+		strings.Repeat(`a`, 1025): ``,
 		`(?:` + strings.Repeat(`(a?){300}`, 20) + `)\b`: ``,
 	} {
 		physical, err := regexPrefix.PhysicalRegex(expression)
