@@ -84,7 +84,6 @@ const (
 	batchMagic      = 16
 	batchAttributes = 21
 	batchProducerID = 43
-	batchEpoch      = 51
 	batchHeader     = 61
 	transactional   = 0x10 // in the attributes
 )
@@ -97,15 +96,20 @@ func (s *session) batchesError(ctx context.Context, r *kmsg.ProduceRequest, t *k
 			continue
 		}
 		producerID := int64(binary.BigEndian.Uint64(p.Records[batchProducerID:]))
-		epoch := int16(binary.BigEndian.Uint16(p.Records[batchEpoch:]))
 		inTransaction := binary.BigEndian.Uint16(p.Records[batchAttributes:])&transactional != 0
 		switch {
 		case inTransaction && r.TransactionID == nil:
 			return kerr.TransactionalIDAuthorizationFailed.Code
 		case producerID < 0:
-		case inTransaction && !s.ownsProducer(ctx, *r.TransactionID, producerID, epoch),
-			!inTransaction && !s.freeProducer(ctx, producerID):
-			return kerr.InvalidProducerIDMapping.Code
+		case inTransaction:
+			// The retriable error of a produce is that of a leader that moves.
+			if code := s.producerError(ctx, *r.TransactionID, producerID, kerr.NotLeaderForPartition); code != 0 {
+				return code
+			}
+		default:
+			if code := s.freeProducerError(ctx, producerID); code != 0 {
+				return code
+			}
 		}
 	}
 	return 0

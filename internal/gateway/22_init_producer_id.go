@@ -34,9 +34,10 @@ func initProducerID(ctx context.Context, s *session, r *kmsg.InitProducerIDReque
 		return answered(response), nil
 	}
 	physical := s.physical(*r.TransactionalID)
-	if r.Version >= 3 && r.ProducerID >= 0 && !s.ownsProducer(ctx, physical, r.ProducerID, r.ProducerEpoch) {
-		response.ErrorCode = kerr.InvalidProducerIDMapping.Code
-		return answered(response), nil
+	if r.Version >= 3 && r.ProducerID >= 0 {
+		if response.ErrorCode = s.producerError(ctx, physical, r.ProducerID, kerr.CoordinatorNotAvailable); response.ErrorCode != 0 {
+			return answered(response), nil
+		}
 	}
 	r.TransactionalID = &physical
 	return forwarded(r, func(response *kmsg.InitProducerIDResponse) error {

@@ -22,8 +22,8 @@ import (
 func addPartitionsToTxn(ctx context.Context, s *session, r *kmsg.AddPartitionsToTxnRequest) (step, error) {
 	code := s.transactionalIDError(authz.Write, r.TransactionalID)
 	physical := s.physical(r.TransactionalID)
-	if code == 0 && !s.ownsProducer(ctx, physical, r.ProducerID, r.ProducerEpoch) {
-		code = kerr.InvalidProducerIDMapping.Code
+	if code == 0 {
+		code = s.producerError(ctx, physical, r.ProducerID, kerr.CoordinatorNotAvailable)
 	}
 	response := r.ResponseKind().(*kmsg.AddPartitionsToTxnResponse)
 	refused := code != 0

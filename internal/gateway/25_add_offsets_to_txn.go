@@ -21,8 +21,8 @@ func addOffsetsToTxn(ctx context.Context, s *session, r *kmsg.AddOffsetsToTxnReq
 		code = s.groupError(authz.Read, r.Group)
 	}
 	r.TransactionalID, r.Group = s.physical(r.TransactionalID), s.physical(r.Group)
-	if code == 0 && !s.ownsProducer(ctx, r.TransactionalID, r.ProducerID, r.ProducerEpoch) {
-		code = kerr.InvalidProducerIDMapping.Code
+	if code == 0 {
+		code = s.producerError(ctx, r.TransactionalID, r.ProducerID, kerr.CoordinatorNotAvailable)
 	}
 	if code != 0 {
 		response := r.ResponseKind().(*kmsg.AddOffsetsToTxnResponse)

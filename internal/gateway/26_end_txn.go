@@ -20,8 +20,8 @@ import (
 func endTxn(ctx context.Context, s *session, r *kmsg.EndTxnRequest) (step, error) {
 	code := s.transactionalIDError(authz.Write, r.TransactionalID)
 	physical := s.physical(r.TransactionalID)
-	if code == 0 && !s.ownsProducer(ctx, physical, r.ProducerID, r.ProducerEpoch) {
-		code = kerr.InvalidProducerIDMapping.Code
+	if code == 0 {
+		code = s.producerError(ctx, physical, r.ProducerID, kerr.CoordinatorNotAvailable)
 	}
 	if code != 0 {
 		response := r.ResponseKind().(*kmsg.EndTxnResponse)

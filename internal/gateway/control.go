@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"golang.org/x/sync/semaphore"
@@ -75,33 +76,38 @@ func (s *session) controlRequest(ctx context.Context, request kmsg.Request) (kms
 	return s.gateway.control.Request(ctx, request)
 }
 
-// ownsProducer reports whether a producer id belongs to a transactional id (physical). An engine that binds them
-// itself makes it true always. The embedded one does not, and its producer ids can be guessed, so there the pair
-// is looked up once per connection: another tenant could commit, abort or fence a transaction otherwise.
-func (s *session) ownsProducer(ctx context.Context, transactionalID string, producerID int64, _ int16) bool {
+// producerError is 0 where a producer id belongs to a transactional id (physical), and otherwise what the client is
+// told: INVALID_PRODUCER_ID_MAPPING, or retry where that could not be found out. An engine that binds them itself
+// is not asked. The embedded one does not, and its producer ids can be guessed, so there the pair is looked up
+// once per connection: another tenant could commit, abort or fence a transaction otherwise.
+func (s *session) producerError(ctx context.Context, transactionalID string, producerID int64, retry *kerr.Error) int16 {
 	if !s.gateway.config.CheckProducerIDs {
-		return true
+		return 0
 	}
 	key := producerKey{transactionalID, producerID}
 	s.memory.mu.Lock()
 	owned := s.memory.producers[key]
 	s.memory.mu.Unlock()
 	if owned {
-		return true
+		return 0
 	}
 	request := kmsg.NewPtrDescribeTransactionsRequest()
 	request.TransactionalIDs = []string{transactionalID}
 	response, err := request.RequestWith(ctx, s.gateway.control)
 	if err != nil {
-		return false
+		return retry.Code
 	}
 	for _, t := range response.TransactionStates {
-		if t.ErrorCode == 0 && t.TransactionalID == transactionalID && t.ProducerID == producerID {
+		switch {
+		case t.TransactionalID != transactionalID:
+		case t.ErrorCode == 0 && t.ProducerID == producerID:
 			s.learnProducer(transactionalID, producerID)
-			return true
+			return 0
+		case t.ErrorCode != 0 && kerr.IsRetriable(kerr.ErrorForCode(t.ErrorCode)):
+			return retry.Code
 		}
 	}
-	return false
+	return kerr.InvalidProducerIDMapping.Code
 }
 
 // learnProducer keeps that a producer id was given to a transactional id (physical).
@@ -139,19 +145,22 @@ func (p *producerCache) add(id int64) {
 	p.ids[id] = true
 }
 
-// freeProducer reports whether a producer id may be used without a transaction: no transactional id has it. The
+// freeProducerError is 0 where a producer id may be used without a transaction: no transactional id has it. The
 // embedded engine would take such a batch's epoch for the transactional producer's, and so let another tenant
 // fence it. Producer ids without a transactional id are random there, so they cannot be guessed.
-func (s *session) freeProducer(ctx context.Context, producerID int64) bool {
+func (s *session) freeProducerError(ctx context.Context, producerID int64) int16 {
 	if !s.gateway.config.CheckProducerIDs || s.gateway.free.has(producerID) {
-		return true
+		return 0
 	}
 	request := kmsg.NewPtrListTransactionsRequest()
 	request.ProducerIDFilters = []int64{producerID}
 	response, err := request.RequestWith(ctx, s.gateway.control)
-	if err != nil || response.ErrorCode != 0 || len(response.TransactionStates) > 0 {
-		return false
+	switch {
+	case err != nil || response.ErrorCode != 0:
+		return kerr.NotLeaderForPartition.Code // what a client tries again
+	case len(response.TransactionStates) > 0:
+		return kerr.InvalidProducerIDMapping.Code
 	}
 	s.gateway.free.add(producerID)
-	return true
+	return 0
 }
