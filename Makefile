@@ -7,7 +7,6 @@ PYTHON := $(CACHE)/python/bin/python
 JAVA_LIBS := $(CACHE)/java
 GOLANGCI_LINT := $(CACHE)/bin/golangci-lint
 GOLANGCI_LINT_VERSION := v2.15.0
-VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -20,7 +19,7 @@ run: build ## build and start the whole service on this machine (ARGS="--dir DIR
 	@bin/orrery up $(ARGS)
 
 build: go ## build bin/orrery
-	@$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/orrery ./cmd/orrery
+	@$(GO) build -trimpath -buildvcs=auto -o bin/orrery ./cmd/orrery
 
 test: go clients build ## run every test: unit, conformance, end to end with Go, Python and Java clients
 	@$(GO) vet ./...

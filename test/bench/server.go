@@ -22,22 +22,23 @@ type server struct {
 	dir     string
 	command *exec.Cmd
 	env     map[string]string
-	// ready is how long the binary took from its start until the API answered.
+	// began is when the binary was started, ready how long it took from then until the API answered.
+	began time.Time
 	ready time.Duration
 }
 
 func start(ctx context.Context, binary, dir string) (*server, error) {
-	s := &server{dir: dir, command: exec.CommandContext(ctx, binary, "up", "--dir", dir, "--listen", "127.0.0.1:0", "--kafka-ports", "0-0")}
+	s := &server{dir: dir, command: exec.CommandContext(ctx, binary, "up", "--dir", dir, "--listen", "127.0.0.1:0", "--kafka-ports", "0-0", "--log-level", "warn")}
 	s.command.Stderr = os.Stderr
-	began := time.Now()
+	s.began = time.Now()
 	if err := s.command.Start(); err != nil {
 		return nil, err
 	}
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	for ; time.Since(began) < time.Minute; <-tick.C {
+	for ; time.Since(s.began) < time.Minute; <-tick.C {
 		if s.readAdmin() == nil && s.answers() {
-			s.ready = time.Since(began)
+			s.ready = time.Since(s.began)
 			return s, nil
 		}
 	}
