@@ -180,7 +180,11 @@ func (g *Gateway) explain(c *connection, reason error) {
 		log.Debug("closed a client's connection", "reason", reason)
 	case errors.As(reason, &refused):
 		g.metrics.refused.WithLabelValues("authentication").Inc()
-		if g.notices.first("authentication " + c.host) {
+		kind := "authentication "
+		if c.mechanism == "" { // another mistake, which must not hide behind a wrong key from the same address
+			kind = "mechanism "
+		}
+		if g.notices.first(kind + c.host) {
 			log.Info("a client could not authenticate", "reason", reason)
 		}
 	case errors.As(reason, &protocol):
