@@ -56,7 +56,10 @@ func produce(ctx context.Context, s *session, r *kmsg.ProduceRequest) (step, err
 		}
 		return step{}, protocolErrorf("a record with acks=0 was refused: %v", kerr.ErrorForCode(code[0].ErrorCode))
 	}
-	if len(r.Topics) == 0 && len(refused) > 0 {
+	if len(r.Topics) == 0 && (len(refused) > 0 || transactionError != 0) {
+		if r.Acks == 0 {
+			return step{}, nil
+		}
 		response := r.ResponseKind().(*kmsg.ProduceResponse)
 		response.Topics = refused
 		return answered(response), nil

@@ -51,11 +51,14 @@ func fetch(ctx context.Context, s *session, r *kmsg.FetchRequest) (step, error) 
 		}
 		return answer, true
 	})
-	if r.Version < 13 {
-		for i := range r.ForgottenTopics {
-			r.ForgottenTopics[i].Topic = s.physical(r.ForgottenTopics[i].Topic)
+	r.ForgottenTopics, _ = sift(r.ForgottenTopics, func(t *kmsg.FetchRequestForgottenTopic) (struct{}, bool) {
+		if r.Version < 13 {
+			t.Topic = s.physical(t.Topic)
+			return struct{}{}, false
 		}
-	}
+		_, ok := s.topicName(ctx, t.TopicID)
+		return struct{}{}, !ok // it cannot be in a session of the tenant
+	})
 	use := sessionUse{}
 	if r.Version >= 7 {
 		var code int16
@@ -86,13 +89,18 @@ func fetchRefused(r *kmsg.FetchRequest, code int16) step {
 
 func finishFetch(s *session, response *kmsg.FetchResponse, refused []kmsg.FetchResponseTopic) error {
 	if response.Version < 13 {
-		for i := range response.Topics {
-			name, ok := s.logical(response.Topics[i].Topic)
-			if !ok {
+		kept := response.Topics[:0]
+		for _, t := range response.Topics {
+			name, ok := s.logical(t.Topic)
+			switch {
+			case ok:
+				t.Topic = name
+				kept = append(kept, t)
+			case t.Topic != "": // else it came into the session by its id, and is gone
 				return errForeignTopic
 			}
-			response.Topics[i].Topic = name
 		}
+		response.Topics = kept
 	}
 	response.Topics = append(response.Topics, refused...)
 	response.Brokers = endpointsOf(s, response.Brokers, func(b *kmsg.FetchResponseBroker) (int32, *string, *int32) {

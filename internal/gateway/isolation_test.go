@@ -1,0 +1,182 @@
+package gateway_test
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// seedsFile has the seeds that found something, one to a line, with what they found behind "#". They run first.
+const seedsFile = "testdata/isolation_seeds.txt"
+
+// soak reports whether the long form of the proof was asked for.
+func soak() bool { return os.Getenv("ORRERY_SOAK") == "1" }
+
+// Two hostile tenants send random valid requests of every key and version that is offered. None of their answers
+// has a byte of another tenant, nothing that goes to a broker is another tenant's, and the victim is as it was.
+func TestIsolation(t *testing.T) {
+	before := runtime.NumGoroutine()
+	t.Run("attack", func(t *testing.T) {
+		w := newWorld(t)
+		all := w.offered()
+		fingerprint := w.fingerprint()
+		deadline, batch := time.Now().Add(15*time.Second), 2
+		if soak() {
+			deadline = time.Now().Add(10 * time.Minute)
+		}
+		if testing.Short() {
+			deadline = time.Now().Add(5 * time.Second)
+		}
+		var total tally
+		kept := keptSeeds(t)
+		for seed := int64(1); len(kept) > 0 || time.Now().Before(deadline); {
+			var seeds []int64
+			for ; len(seeds) < batch && len(kept) > 0; kept = kept[1:] {
+				seeds = append(seeds, kept[0])
+			}
+			for ; len(seeds) < batch; seed++ {
+				seeds = append(seeds, seed)
+			}
+			total.add(w.attackAll(seeds, all))
+			if !w.blameless(fingerprint, seeds) {
+				t.FailNow()
+			}
+		}
+		w.stillServes()
+		covered(t, all, total)
+	})
+	noGoroutineIsLeft(t, before)
+}
+
+// attackAll lets both intruders attack at once, with each of the seeds.
+func (w *world) attackAll(seeds []int64, all []keyVersion) tally {
+	var running sync.WaitGroup
+	var mu sync.Mutex
+	var total tally
+	for _, who := range w.intruders {
+		for _, seed := range seeds {
+			running.Go(func() {
+				done := w.attack(who, seed, all, nil)
+				mu.Lock()
+				defer mu.Unlock()
+				total.add(done)
+			})
+		}
+	}
+	running.Wait()
+	return total
+}
+
+// blameless fails the test with what the seeds found, and keeps them.
+func (w *world) blameless(fingerprint string, seeds []int64) bool {
+	w.t.Helper()
+	found := w.taken()
+	for _, f := range found {
+		w.t.Errorf("seeds %d: %s", seeds, f)
+	}
+	change := difference(fingerprint, w.fingerprint())
+	if change != "" {
+		w.t.Errorf("seeds %d changed the victim:\n%s", seeds, change)
+	}
+	if len(found) == 0 && change == "" {
+		return true
+	}
+	w.t.Logf("to keep the seeds: for s in %s; do echo $s >>internal/gateway/%s; done", strings.Trim(fmt.Sprint(seeds), "[]"), seedsFile)
+	return false
+}
+
+func difference(before, after string) string {
+	was, is := strings.Split(before, "\n"), strings.Split(after, "\n")
+	count := map[string]int{}
+	for _, l := range was {
+		count[l]++
+	}
+	for _, l := range is {
+		count[l]--
+	}
+	var changed []string
+	for _, l := range append(was, is...) {
+		switch n := count[l]; {
+		case n > 0:
+			changed = append(changed, "- "+l)
+		case n < 0:
+			changed = append(changed, "+ "+l)
+		}
+		count[l] = 0
+	}
+	return strings.Join(changed, "\n")
+}
+
+// stillServes checks that the victim goes on as if nothing had been.
+func (w *world) stillServes() {
+	w.t.Helper()
+	if response := w.fetchHeld(1).(*kmsg.FetchResponse); response.ErrorCode != 0 || response.SessionID != w.session {
+		w.t.Errorf("the victim's fetch session is gone: %+v", response)
+	}
+	if err := w.writer.EndTransaction(testContext(w.t), kgo.TryCommit); err != nil {
+		w.t.Errorf("the victim could not commit: %v", err)
+	}
+	reader := w.victim.client(kgo.ConsumeTopics("orders"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	for _, r := range consume(w.t, reader, 10) {
+		if !strings.HasPrefix(string(r.Value), canary) {
+			w.t.Errorf("the victim read %q", r.Value)
+		}
+	}
+}
+
+// covered fails unless every key and version was answered.
+func covered(t testing.TB, all []keyVersion, total tally) {
+	t.Helper()
+	keys := map[int16]bool{}
+	for _, kv := range all {
+		keys[kv.key] = true
+		if total.covered[kv] == 0 {
+			t.Errorf("no %s version %d was answered", kmsg.NameForKey(kv.key), kv.version)
+		}
+	}
+	t.Logf("%d requests of %d keys in %d versions: %d answered, %d closed the connection, %d were held", total.sent, len(keys), len(all), total.answered, total.closed, total.slow)
+}
+
+func keptSeeds(t testing.TB) (seeds []int64) {
+	t.Helper()
+	f, err := os.Open(filepath.FromSlash(seedsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		text, _, _ := strings.Cut(lines.Text(), "#")
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		seed, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			t.Fatalf("%s: %v", seedsFile, err)
+		}
+		seeds = append(seeds, seed)
+	}
+	return seeds
+}
+
+// noGoroutineIsLeft waits until as many run as before a test.
+func noGoroutineIsLeft(t *testing.T, before int) {
+	t.Helper()
+	eventually(t, func() string {
+		now := runtime.NumGoroutine()
+		if now <= before {
+			return ""
+		}
+		stacks := make([]byte, 1<<20)
+		return fmt.Sprintf("%d goroutines run, %d before\n%s", now, before, stacks[:runtime.Stack(stacks, true)])
+	})
+}
