@@ -74,11 +74,7 @@ func (p *gatewayProcess) Done() <-chan struct{} { return p.done }
 
 // ServeREST serves Kafka REST with TLS until the listener or the gateway closes.
 func (p *gatewayProcess) ServeREST(l net.Listener) error {
-	err := p.rest.Serve(tls.NewListener(l, p.tls))
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return err
+	return p.rest.Serve(tls.NewListener(l, p.tls))
 }
 
 // Close ends every connection, gives the lease up and returns why the gateway ended, if it did so by itself.

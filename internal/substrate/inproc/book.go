@@ -63,20 +63,7 @@ func (r record) write(dir string) error {
 	if err != nil {
 		return fmt.Errorf("encoding the record of %s: %w", r.ID, err)
 	}
-	path := filepath.Join(dir, recordFile)
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("writing the record of %s: %w", r.ID, err)
-	}
-	_, err = f.Write(append(content, '\n'))
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(path+".new", path)
-	}
-	if err == nil {
-		err = syncDir(dir)
-	}
-	if err != nil {
+	if err := writeSynced(filepath.Join(dir, recordFile), append(content, '\n')); err != nil {
 		return fmt.Errorf("writing the record of %s: %w", r.ID, err)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package inproc
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -20,6 +21,7 @@ type gatewayRun struct {
 	changed  func()
 	cancel   context.CancelFunc
 	rest     *listener
+	deaf     chan error // why a port of it does not accept any more: has room for both
 	running  sync.WaitGroup
 
 	mu      sync.Mutex
@@ -82,6 +84,7 @@ func (c *cluster) startGateway(node int32) error {
 		purpose:  fmt.Sprintf("gateway %d of %s", node, c.id),
 		changed:  func() { c.substrate.config.Changed(c.id) },
 		rest:     newListener(address(fmt.Sprintf("rest-%d", node))),
+		deaf:     make(chan error, 2),
 	}
 	c.gatewaysMu.Lock()
 	c.gateways[node] = run
@@ -90,20 +93,23 @@ func (c *cluster) startGateway(node int32) error {
 	return nil
 }
 
-// watch opens the port when the gateway is ready and closes it when the gateway ends.
+// watch opens the port when the gateway is ready and closes it when the gateway ends. A gateway that does not accept
+// clients any more is ended, so that it is seen to be down and started again.
 func (g *gatewayRun) watch(ctx context.Context) {
+	var deaf error
 	select {
 	case <-g.gateway.Ready():
-		g.open() // a failure is kept and observed
+		_ = g.open() // a failure is kept and observed
 		g.changed()
 		select {
 		case <-g.gateway.Done():
+		case deaf = <-g.deaf:
 		case <-ctx.Done():
 		}
 	case <-g.gateway.Done():
 	case <-ctx.Done():
 	}
-	g.end(g.gateway.Close())
+	g.end(cmp.Or(g.gateway.Close(), deaf))
 	if ctx.Err() == nil {
 		g.changed()
 	}
@@ -122,8 +128,8 @@ func (g *gatewayRun) open() error {
 		return err
 	}
 	g.port, g.failure = port, ""
-	g.running.Go(func() { g.gateway.Serve(port) })
-	g.running.Go(func() { g.gateway.ServeREST(g.rest) })
+	g.running.Go(func() { g.deaf <- fmt.Errorf("accepting clients: %w", g.gateway.Serve(port)) })
+	g.running.Go(func() { g.deaf <- fmt.Errorf("accepting Kafka REST clients: %w", g.gateway.ServeREST(g.rest)) })
 	return nil
 }
 

@@ -73,9 +73,11 @@ type Gateway interface {
 	Ready() <-chan struct{}
 	// Done is closed when the gateway has ended, by Close or by itself; Close then says why.
 	Done() <-chan struct{}
-	// Serve accepts Kafka clients, with TLS inside, until the listener or the gateway closes.
+	// Serve accepts Kafka clients, with TLS inside, until the listener or the gateway closes. It always returns an
+	// error.
 	Serve(net.Listener) error
-	// ServeREST accepts Kafka REST clients, with TLS inside, until the listener or the gateway closes.
+	// ServeREST accepts Kafka REST clients, with TLS inside, until the listener or the gateway closes. It always
+	// returns an error.
 	ServeREST(net.Listener) error
 	// Close releases the lease and ends every connection. It returns the error that ended the gateway by itself,
 	// if one did, and may be called again.
