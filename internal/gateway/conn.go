@@ -95,7 +95,7 @@ func (c *connection) run() error {
 	})
 	c.guard(func() error {
 		err := c.readLoop()
-		if c.closing != nil && err == c.closing {
+		if c.closing != nil && errors.Is(err, c.closing) {
 			close(c.slots)
 			<-written // the client reads why before the connection ends
 			c.client.Close()
@@ -104,6 +104,7 @@ func (c *connection) run() error {
 	})
 	c.loops.Wait()
 	c.session.releaseFetchSessions()
+	c.session.releaseShareSessions()
 	return context.Cause(c.ctx)
 }
 

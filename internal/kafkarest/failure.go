@@ -168,7 +168,7 @@ var errUnexpected = errors.New("the cluster answered about other things than it 
 
 // withRetryAfter tells a throttled caller to wait for as long as the cluster said.
 func withRetryAfter(err error, throttleMillis int32) error {
-	if f, ok := err.(*failure); ok && f.retryAfter > 0 {
+	if f, ok := errors.AsType[*failure](err); ok && f.retryAfter > 0 {
 		f.retryAfter = max(f.retryAfter, time.Duration(throttleMillis)*time.Millisecond)
 	}
 	return err

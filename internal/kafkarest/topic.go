@@ -2,6 +2,7 @@ package kafkarest
 
 import (
 	"context"
+	"errors"
 	"math"
 	"net/http"
 	"slices"
@@ -102,7 +103,7 @@ func (c *call) describeTopic(ctx context.Context, name string, operations bool) 
 // topicError is kafkaError with the name in the message about an unknown topic.
 func (c *call) topicError(code int16, message *string, name string) error {
 	err := kafkaError(code, message)
-	if f, ok := err.(*failure); ok && f.code == codeUnknownTopic {
+	if f, ok := errors.AsType[*failure](err); ok && f.code == codeUnknownTopic {
 		return unknownTopic(name)
 	}
 	return err

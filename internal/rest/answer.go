@@ -187,7 +187,7 @@ func source(err error) *wire.ErrorSource {
 
 // recovered answers after a panic, where it still can.
 func (s *server) recovered(out *answer, p any) {
-	if p == http.ErrAbortHandler {
+	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(p)
 	}
 	out.cause = fmt.Errorf("panic: %v\n%s", p, debug.Stack())

@@ -108,7 +108,9 @@ func (r *repeats) end(entry *repeat, made route, status int, body []byte) {
 		var created struct {
 			ID string `json:"id"`
 		}
-		json.Unmarshal(body, &created) // our own encoding
+		if json.Unmarshal(body, &created) != nil { // our own encoding: cannot be
+			created.ID = "what it asked for"
+		}
 		entry.status = status
 		entry.refusal = orrery.Errorf(orrery.Conflict, "the earlier request with this Idempotency-Key created %s, whose secret is shown only once and is kept nowhere; delete it and create another", created.ID)
 	} else if status != 0 && len(body) <= maxRepeatedAnswer {

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/orrery-kafka/orrery"
@@ -52,11 +53,11 @@ func (c *call) removed(what string, state orrery.Lifecycle, read func(context.Co
 }
 
 // errWaited says that a wait took too long, or that nobody waits for the answer any more.
-var errWaited = context.DeadlineExceeded
+var errWaited = errors.New("waited for as long as a request may")
 
 // unfinished makes an Unavailable error of the end of a wait, and leaves every other error as it is.
 func unfinished(err error, format, what string, reason *string) error {
-	if err != errWaited {
+	if !errors.Is(err, errWaited) {
 		return err
 	}
 	return orrery.Errorf(orrery.Unavailable, format, what, because(*reason))
