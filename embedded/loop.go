@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 )
@@ -55,21 +54,16 @@ func (l *loop) run(ctx context.Context, log *slog.Logger) error {
 		default:
 			pause = minPause
 		}
-		if err := l.sleep(ctx, wait, err != nil); err != nil {
-			return nil
-		}
+		l.sleep(ctx, wait, err != nil)
 	}
 	return nil
 }
 
-// errStopped says that the context ended the sleep.
-var errStopped = errors.New("stopped")
-
 // sleep waits for the timer, a nudge or the end. After a failure a nudge does not cut the pause short, so that
 // a step that fails and nudges itself cannot spin.
-func (l *loop) sleep(ctx context.Context, wait time.Duration, failed bool) error {
+func (l *loop) sleep(ctx context.Context, wait time.Duration, failed bool) {
 	if wait <= 0 {
-		return nil
+		return
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -79,9 +73,7 @@ func (l *loop) sleep(ctx context.Context, wait time.Duration, failed bool) error
 	}
 	select {
 	case <-ctx.Done():
-		return errStopped
 	case <-timer.C:
 	case <-woken:
 	}
-	return nil
 }

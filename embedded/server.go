@@ -79,7 +79,6 @@ type Server struct {
 
 	ctx     context.Context // of the loops
 	cancel  context.CancelFunc
-	running sync.WaitGroup
 	failed  chan error
 	closers []func(context.Context) error // in the order of opening
 	once    sync.Once

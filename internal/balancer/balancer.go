@@ -237,7 +237,7 @@ func (b *Balancer) copyBoth(client, backend net.Conn) {
 		client.Close()
 		backend.Close()
 	}
-	<-ended
+	_ = <-ended // how the other direction ends changes nothing
 }
 
 // closeWrite tells the peer that no more bytes come. A connection that cannot say so is closed altogether.

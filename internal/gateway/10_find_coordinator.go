@@ -45,7 +45,7 @@ func findCoordinator(_ context.Context, s *session, r *kmsg.FindCoordinatorReque
 		for i := range response.Coordinators {
 			c := &response.Coordinators[i]
 			c.ErrorMessage = s.errorText(c.ErrorMessage)
-			c.Host, c.Port, c.ErrorCode = s.coordinatorAddress(c.NodeID, c.Host, c.Port, c.ErrorCode)
+			c.Host, c.Port, c.ErrorCode = s.coordinatorAddress(c.NodeID, c.ErrorCode)
 		}
 		response.Coordinators = append(refused, response.Coordinators...)
 		return nil
@@ -62,7 +62,7 @@ func findOneCoordinator(s *session, r *kmsg.FindCoordinatorRequest) (step, error
 	r.CoordinatorKey = s.physical(r.CoordinatorKey)
 	return forwarded(r, func(response *kmsg.FindCoordinatorResponse) error {
 		response.ErrorMessage = s.errorText(response.ErrorMessage)
-		response.Host, response.Port, response.ErrorCode = s.coordinatorAddress(response.NodeID, response.Host, response.Port, response.ErrorCode)
+		response.Host, response.Port, response.ErrorCode = s.coordinatorAddress(response.NodeID, response.ErrorCode)
 		return nil
 	}), nil
 }
@@ -84,7 +84,7 @@ func (s *session) coordinatorError(coordinatorType int8, key string) int16 {
 }
 
 // coordinatorAddress returns the address of a coordinator's gateway.
-func (s *session) coordinatorAddress(node int32, host string, port int32, code int16) (string, int32, int16) {
+func (s *session) coordinatorAddress(node int32, code int16) (string, int32, int16) {
 	if code != 0 {
 		return "", -1, code
 	}

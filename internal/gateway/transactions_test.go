@@ -204,7 +204,6 @@ func TestStolenTopicID(t *testing.T) {
 	victim.createTopic("secrets", 1)
 	thief.createTopic("orders", 1)
 	stolen, own := victim.topicID("secrets"), thief.topicID("orders")
-	const unknown = "UNKNOWN_TOPIC_ID"
 
 	commit := kmsg.NewPtrOffsetCommitRequest()
 	commit.Group, commit.Generation = "workers", -1
