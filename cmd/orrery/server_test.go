@@ -76,8 +76,9 @@ func capture(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func eventually(ts *testscript.TestScript, _ bool, args []string) {
-	deadline := time.Now().Add(patience)
-	for pause := 5 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); ; <-tick.C {
 		var stdout, stderr bytes.Buffer
 		environ := []string{"HOME=" + ts.Getenv("HOME"), "ORRERY_DIR=" + ts.Getenv("ORRERY_DIR")}
 		if newProgram(environ, strings.NewReader(""), &stdout, &stderr).run(context.Background(), args) == exitOK {
@@ -86,7 +87,6 @@ func eventually(ts *testscript.TestScript, _ bool, args []string) {
 		if time.Now().After(deadline) {
 			ts.Fatalf("orrery %s fails for %s: %s", strings.Join(args, " "), patience, stderr.String())
 		}
-		time.Sleep(pause)
 	}
 }
 

@@ -296,7 +296,7 @@ func TestAcknowledgementWaitsForEveryLiveGateway(t *testing.T) {
 			if w.statuses[m.Key()].Applied {
 				t.Error("it counts as applied while gateway 7 is behind")
 			}
-			if wait := w.next.Sub(time.Now()); wait > tenancy.LeaseDuration {
+			if wait := time.Until(w.next); wait > tenancy.LeaseDuration {
 				t.Errorf("the next look is in %s, after the lease", wait)
 			}
 			release(w, w.end("pkc-a", brokers.TopicTenants))

@@ -3,7 +3,6 @@ package e2e
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -151,31 +150,6 @@ func (s *server) restart(signal syscall.Signal) *server {
 		s.t.Fatalf("exit code %d after SIGTERM\n%s", code, s.output)
 	}
 	return start(s.t, s.dir)
-}
-
-// cli runs the program's CLI against the server and returns its standard output; it must succeed.
-func (s *server) cli(arguments ...string) string {
-	s.t.Helper()
-	out, errors, err := s.tryCLI(arguments...)
-	if err != nil {
-		s.t.Fatalf("orrery %s: %v\n%s%s", strings.Join(arguments, " "), err, out, errors)
-	}
-	return out
-}
-
-func (s *server) tryCLI(arguments ...string) (stdout, stderr string, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), deadline)
-	defer cancel()
-	command := exec.CommandContext(ctx, binary, arguments...)
-	var out, problems bytes.Buffer
-	command.Stdout, command.Stderr = &out, &problems
-	command.Env = cleanEnvironment()
-	for name, value := range s.env {
-		command.Env = append(command.Env, name+"="+value)
-	}
-	command.Env = append(command.Env, "HOME="+s.dir, "XDG_DATA_HOME="+s.dir, "XDG_CONFIG_HOME="+s.dir)
-	err = command.Run()
-	return out.String(), problems.String(), err
 }
 
 // caPool is the CA that clients are told to trust.

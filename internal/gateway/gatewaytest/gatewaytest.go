@@ -12,6 +12,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/big"
@@ -137,7 +138,11 @@ func (c *Cluster) startGateway(node int32, listener net.Listener, server *tls.Co
 			c.t.Error(err)
 		}
 	})
-	running.Go(func() { g.Serve(listener) })
+	running.Go(func() {
+		if err := g.Serve(listener); !errors.Is(err, net.ErrClosed) {
+			c.t.Error(err)
+		}
+	})
 	c.t.Cleanup(func() {
 		cancel()
 		g.Close()
