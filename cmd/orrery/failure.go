@@ -60,7 +60,7 @@ func (p *program) report(f *failure) {
 		}
 		encoder := json.NewEncoder(p.stderr)
 		encoder.SetEscapeHTML(false)
-		encoder.Encode(map[string]body{"error": {f.code, f.message, f.hint}})
+		_ = encoder.Encode(map[string]body{"error": {f.code, f.message, f.hint}}) // there is nowhere left to say that stderr fails
 		return
 	}
 	fmt.Fprintf(p.stderr, "error: %s\n", oneLine(f.message))

@@ -166,7 +166,7 @@ func (t *tail) failed(ctx context.Context, failure kgo.FetchError) {
 		t.start(failure.Topic)
 	default:
 		t.logger.Error("brokers: following a topic failed", "topic", failure.Topic, "error", failure.Err)
-		pause(ctx, time.Second)
+		_ = pause(ctx, time.Second) // the caller looks at the context
 	}
 }
 

@@ -244,7 +244,7 @@ func (l *Link) fetchFailed(ctx context.Context, failed kgo.FetchError) {
 		l.client.AddConsumeTopics(failed.Topic)
 	default:
 		l.inbox.fail(fmt.Errorf("link: reading topic %s: %w", failed.Topic, failed.Err))
-		pause(ctx, time.Second)
+		_ = pause(ctx, time.Second) // the caller looks at the context
 	}
 }
 
