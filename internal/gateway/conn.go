@@ -104,7 +104,6 @@ func (c *connection) run() error {
 	})
 	c.loops.Wait()
 	c.session.releaseFetchSessions()
-	c.session.releaseShareSessions()
 	return context.Cause(c.ctx)
 }
 
