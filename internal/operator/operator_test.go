@@ -21,6 +21,7 @@ import (
 	"github.com/orrery-kafka/orrery/internal/brokers"
 	"github.com/orrery-kafka/orrery/internal/brokers/kafka"
 	"github.com/orrery-kafka/orrery/internal/gateway"
+	"github.com/orrery-kafka/orrery/internal/gateway/gatewaytest"
 	"github.com/orrery-kafka/orrery/internal/operator"
 	"github.com/orrery-kafka/orrery/internal/pki"
 	"github.com/orrery-kafka/orrery/internal/substrate"
@@ -29,40 +30,11 @@ import (
 
 const patience = 30 * time.Second
 
-// runningGateway is the real gateway, without Kafka REST.
-type runningGateway struct {
-	*gateway.Gateway
-	done chan struct{}
-	err  error
-}
-
 func startGateway(ctx context.Context, spec inproc.GatewaySpec) (inproc.Gateway, error) {
-	g, err := gateway.New(gateway.Config{
+	return gatewaytest.Run(ctx, gateway.Config{
 		PhysicalClusterID: spec.PhysicalClusterID, Node: spec.Node, TLS: spec.TLS,
 		DialBroker: spec.DialBroker, Control: gateway.Control(spec.Access), CheckProducerIDs: true, Now: time.Now,
 	})
-	if err != nil {
-		return nil, err
-	}
-	r := &runningGateway{Gateway: g, done: make(chan struct{})}
-	go func() {
-		defer close(r.done)
-		r.err = g.Run(ctx)
-	}()
-	return r, nil
-}
-
-func (g *runningGateway) Done() <-chan struct{} { return g.done }
-
-func (g *runningGateway) ServeREST(l net.Listener) error {
-	<-g.done
-	return l.Close()
-}
-
-func (g *runningGateway) Close() error {
-	g.Gateway.Close()
-	<-g.done
-	return g.err
 }
 
 // world is a substrate with an operator on it.
