@@ -260,15 +260,21 @@ func (t *transaction) deleteKey(key orrery.APIKey, withdrawn bool) error {
 	if key.State.Phase == orrery.PhaseDeleting {
 		return nil
 	}
-	key.State = orrery.Lifecycle{Phase: orrery.PhaseDeleting, Since: t.now, Reason: "waiting to be sent", Withdrawn: withdrawn}
-	key.UpdatedAt = t.now
-	t.changed = true
-	t.compose(composeAPIKey + key.ID)
-	t.settle(settleAPIKey + key.ID)
-	if err := t.Queue().Done(LoopSettle, settleAPIKey+key.ID); err != nil { // the deadline of its creation
+	state, err := t.deleting(composeAPIKey+key.ID, settleAPIKey+key.ID, withdrawn)
+	if err != nil {
 		return err
 	}
+	key.State, key.UpdatedAt = state, t.now
 	return t.APIKeys().Put(key)
+}
+
+// deleting has the loops work on a deletion and returns the state of what is being deleted.
+func (t *transaction) deleting(composed, settled string, withdrawn bool) (orrery.Lifecycle, error) {
+	t.changed = true
+	t.compose(composed)
+	t.settle(settled)
+	state := orrery.Lifecycle{Phase: orrery.PhaseDeleting, Since: t.now, Reason: "waiting to be sent", Withdrawn: withdrawn}
+	return state, t.Queue().Done(LoopSettle, settled) // the deadline of its creation
 }
 
 // apiKey returns a key that the actor may do something to; one that is being deleted too.

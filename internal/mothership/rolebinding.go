@@ -202,14 +202,11 @@ func (t *transaction) deleteBinding(b orrery.RoleBinding, withdrawn bool) error 
 	if b.State.Phase == orrery.PhaseDeleting {
 		return nil
 	}
-	b.State = orrery.Lifecycle{Phase: orrery.PhaseDeleting, Since: t.now, Reason: "waiting to be sent", Withdrawn: withdrawn}
-	b.UpdatedAt = t.now
-	t.changed = true
-	t.compose(composeRoleBinding + b.ID)
-	t.settle(settleRoleBinding + b.ID)
-	if err := t.Queue().Done(LoopSettle, settleRoleBinding+b.ID); err != nil { // the deadline of its creation
+	state, err := t.deleting(composeRoleBinding+b.ID, settleRoleBinding+b.ID, withdrawn)
+	if err != nil {
 		return err
 	}
+	b.State, b.UpdatedAt = state, t.now
 	return t.RoleBindings().Put(b)
 }
 
