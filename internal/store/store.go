@@ -25,6 +25,7 @@ type Store interface {
 
 // Tx is the state within one transaction: a table for each noun, the work queue and the meta table.
 type Tx interface {
+	// One table for each noun.
 	Organizations() Table[orrery.Organization]
 	Environments() Table[orrery.Environment]
 	Users() Table[orrery.User]
@@ -36,9 +37,11 @@ type Tx interface {
 	PSCs() Table[orrery.PSC]
 	Satellites() Table[orrery.Satellite]
 	Desired() Table[orrery.Desired]
+	// Queue is the work queue.
 	Queue() Queue
 	// Meta returns the value of a key such as "term", and "" where there is none.
 	Meta(key string) (string, error)
+	// SetMeta sets the value of a key.
 	SetMeta(key, value string) error
 }
 

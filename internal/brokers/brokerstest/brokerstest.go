@@ -23,11 +23,13 @@ type Engine interface {
 	Open(t *testing.T, changed func()) brokers.Cluster
 	// Nodes are the ids of its brokers, sorted.
 	Nodes() []int32
+	// CreateTopic makes an empty topic.
 	CreateTopic(t *testing.T, name string, partitions int)
 	// CreateGroup makes a group without members.
 	CreateGroup(t *testing.T, name string)
 	// JoinGroup makes a group with a member, which leave takes out.
 	JoinGroup(t *testing.T, name string) (leave func())
+	// Topics and Groups are the names of all that there are.
 	Topics(t *testing.T) []string
 	Groups(t *testing.T) []string
 }

@@ -25,12 +25,14 @@ type End interface {
 	AddSatellite(ctx context.Context, satelliteID string) error
 	// Skipped returns how many records could not be decoded.
 	Skipped() int64
+	// Close ends the connections.
 	Close()
 }
 
 // Link is an adapter under test, with empty topics. The open functions fail the test where they cannot open, and
 // close the end with the test.
 type Link interface {
+	// OpenMothership and OpenSatellite open an end, which calls arrived when there is something to receive.
 	OpenMothership(t *testing.T, arrived func(), satelliteIDs ...string) End
 	OpenSatellite(t *testing.T, arrived func(), satelliteID string) End
 	// Append appends a raw record to the desired or status topic of a satellite.
