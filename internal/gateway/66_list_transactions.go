@@ -3,22 +3,36 @@ package gateway
 import (
 	"context"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/orrery-kafka/orrery/internal/authz"
 )
 
-// ListTransactions: v0-1
+// ListTransactions: v0-2
 //
 // Behavior:
 // * The broker lists the transactions of every tenant; those of others, whatever the filters, and those without
 // DESCRIBE on the transactional id are left out.
+// * The broker matches a pattern against the physical ids of all tenants, so it is rewritten for the tenant's
+// (tenancy.Prefix.PhysicalRegex), with the ends of the id written out: Apache Kafka matches the whole id and the
+// embedded engine any part of it. One that is not valid or too large is INVALID_REGULAR_EXPRESSION.
 //
 // Version notes:
 // * v1: filter by duration
-// * v2: a pattern for the broker to match against physical names, not offered
+// * v2: filter by a pattern (KIP-1152)
 func listTransactions(_ context.Context, s *session, r *kmsg.ListTransactionsRequest) (step, error) {
 	type state = kmsg.ListTransactionsResponseTransactionState
+	if pattern := r.TransactionalIDPattern; pattern != nil && *pattern != "" {
+		physical, err := s.prefix.PhysicalRegex(*pattern)
+		if err != nil {
+			response := r.ResponseKind().(*kmsg.ListTransactionsResponse)
+			response.ErrorCode = kerr.InvalidRegularExpression.Code
+			return answered(response), nil
+		}
+		physical = "^" + physical + "$"
+		r.TransactionalIDPattern = &physical
+	}
 	return forwarded(r, func(response *kmsg.ListTransactionsResponse) error {
 		response.TransactionStates = own(s, response.TransactionStates, func(t *state) *string { return &t.TransactionalID })
 		response.TransactionStates, _ = sift(response.TransactionStates, func(t *state) (struct{}, bool) {

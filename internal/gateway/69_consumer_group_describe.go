@@ -16,7 +16,7 @@ import (
 // * DESCRIBE on each group, else GROUP_AUTHORIZATION_FAILED for it. A group with a topic that may not be described
 // is TOPIC_AUTHORIZATION_FAILED, without members.
 // * Topic names are translated and, where the embedded engine tells the id only, filled in. A member's host is the
-// client's, not the gateway's.
+// client's, not the gateway's. A regular expression matches what the member's own did, and may be written otherwise.
 //
 // Version notes:
 // * v1: a member's type
@@ -59,7 +59,7 @@ func describeConsumerGroup(ctx context.Context, s *session, g *kmsg.ConsumerGrou
 	for i := range g.Members {
 		m := &g.Members[i]
 		m.ClientHost = s.gateway.hosts.host(g.Group, m.MemberID)
-		m.SubscribedTopicRegex = nil // none is offered
+		m.SubscribedTopicRegex = s.logicalRegex(m.SubscribedTopicRegex)
 		for j := range m.SubscribedTopics {
 			described = s.describeTopic(&m.SubscribedTopics[j]) && described
 		}
@@ -76,6 +76,18 @@ func describeConsumerGroup(ctx context.Context, s *session, g *kmsg.ConsumerGrou
 		g.ErrorCode, g.Members = kerr.TopicAuthorizationFailed.Code, nil
 		g.ErrorMessage = kmsg.StringPtr("The group uses topics that may not be described.")
 	}
+}
+
+// logicalRegex returns the expression within one that the gateway has rewritten.
+func (s *session) logicalRegex(physical *string) *string {
+	if physical == nil || *physical == "" {
+		return physical
+	}
+	logical, ok := s.prefix.LogicalRegex(*physical)
+	if !ok {
+		return nil
+	}
+	return &logical
 }
 
 // describeTopic makes a physical name logical and reports whether its topic may be described. The name of a topic

@@ -312,7 +312,7 @@ func TestGroupConfigurations(t *testing.T) {
 	if code := alter(both[0], "consumer.session.timeout.ms", "1"); code != kerr.PolicyViolation.Code {
 		t.Error(kerr.ErrorForCode(code))
 	}
-	if code := alter(both[0], "share.session.timeout.ms", "50000"); code != kerr.InvalidConfig.Code {
+	if code := alter(both[0], "share.max.size", "100"); code != kerr.InvalidConfig.Code {
 		t.Error(kerr.ErrorForCode(code))
 	}
 	for i, want := range []string{"50000", ""} {

@@ -44,12 +44,18 @@ func allHandlers() []handler {
 		handle(60, 0, 2, describeCluster),
 		handle(61, 0, 0, describeProducers),
 		handle(65, 0, 0, describeTransactions),
-		handle(66, 0, 1, listTransactions),
+		handle(66, 0, 2, listTransactions),
 		handle(68, 0, 1, consumerGroupHeartbeat),
 		handle(69, 0, 1, consumerGroupDescribe),
 		handle(74, 0, 1, listConfigResources),
-		// 75, DescribeTopicPartitions, is left out: clients fall back to Metadata, and its cursor over all topics
-		// would be one over the physical names of all tenants.
+		handle(75, 0, 0, describeTopicPartitions),
+		handle(76, 1, 1, shareGroupHeartbeat),
+		handle(77, 1, 1, shareGroupDescribe),
+		handle(78, 1, 2, shareFetch),
+		handle(79, 1, 2, shareAcknowledge),
+		handle(90, 0, 1, describeShareGroupOffsets),
+		handle(91, 0, 0, alterShareGroupOffsets),
+		handle(92, 0, 0, deleteShareGroupOffsets),
 	}
 }
 

@@ -51,6 +51,9 @@ func guardedGroups(id [16]byte) []guarded {
 	next.Group, next.MemberID, next.SubscribedTopicNames, next.RebalanceTimeoutMillis = "next", "m", []string{"orders"}, 30_000
 	next.Topics = []kmsg.ConsumerGroupHeartbeatRequestTopic{}
 	nextDescribe.Groups = []string{"next"}
+	share, shareDescribe := kmsg.NewPtrShareGroupHeartbeatRequest(), kmsg.NewPtrShareGroupDescribeRequest()
+	share.GroupID, share.MemberID, share.SubscribedTopicNames = "sharing", "m", []string{"orders"}
+	shareDescribe.GroupIDs, shareDescribe.IncludeAuthorizedOperations = []string{"sharing"}, true
 	denied := kerr.GroupAuthorizationFailed
 	return []guarded{
 		at(2, 10, denied, commit, func(r *kmsg.OffsetCommitResponse) int16 { return r.Topics[0].Partitions[0].ErrorCode }),
@@ -72,6 +75,32 @@ func guardedGroups(id [16]byte) []guarded {
 		at(0, 0, denied, offsets, func(r *kmsg.OffsetDeleteResponse) int16 { return r.ErrorCode }),
 		at(0, 1, denied, next, func(r *kmsg.ConsumerGroupHeartbeatResponse) int16 { return r.ErrorCode }),
 		at(0, 1, denied, nextDescribe, func(r *kmsg.ConsumerGroupDescribeResponse) int16 { return r.Groups[0].ErrorCode }),
+		at(1, 1, denied, share, func(r *kmsg.ShareGroupHeartbeatResponse) int16 { return r.ErrorCode }),
+		at(1, 1, denied, shareDescribe, func(r *kmsg.ShareGroupDescribeResponse) int16 { return r.Groups[0].ErrorCode }),
+	}
+}
+
+// guardedSharing are the APIs of share groups that read or keep offsets, about the group "sharing" and the topic
+// "orders".
+func guardedSharing(id [16]byte) []guarded {
+	fetch := shareFetchOf("sharing", "m", 0, id)
+	acknowledge := kmsg.NewPtrShareAcknowledgeRequest()
+	acknowledge.GroupID, acknowledge.MemberID, acknowledge.ShareSessionEpoch = fetch.GroupID, fetch.MemberID, 1
+	describe, alter, remove := kmsg.NewPtrDescribeShareGroupOffsetsRequest(), kmsg.NewPtrAlterShareGroupOffsetsRequest(), kmsg.NewPtrDeleteShareGroupOffsetsRequest()
+	describe.Groups = []kmsg.DescribeShareGroupOffsetsRequestGroup{{GroupID: "sharing"}}
+	alter.GroupID, remove.GroupID = "idle", "idle"
+	alter.Topics = []kmsg.AlterShareGroupOffsetsRequestTopic{{Topic: "orders", Partitions: []kmsg.AlterShareGroupOffsetsRequestTopicPartition{{}}}}
+	remove.Topics = []kmsg.DeleteShareGroupOffsetsRequestTopic{{Topic: "orders"}}
+	topics := kmsg.NewPtrDescribeTopicPartitionsRequest()
+	topics.Topics = []kmsg.DescribeTopicPartitionsRequestTopic{{Topic: "orders"}}
+	denied := kerr.GroupAuthorizationFailed
+	return []guarded{
+		at(1, 2, denied, fetch, func(r *kmsg.ShareFetchResponse) int16 { return r.ErrorCode }),
+		at(1, 2, denied, acknowledge, func(r *kmsg.ShareAcknowledgeResponse) int16 { return r.ErrorCode }),
+		at(0, 1, denied, describe, func(r *kmsg.DescribeShareGroupOffsetsResponse) int16 { return r.Groups[0].ErrorCode }),
+		at(0, 0, denied, alter, func(r *kmsg.AlterShareGroupOffsetsResponse) int16 { return r.ErrorCode }),
+		at(0, 0, denied, remove, func(r *kmsg.DeleteShareGroupOffsetsResponse) int16 { return r.ErrorCode }),
+		at(0, 0, kerr.TopicAuthorizationFailed, topics, func(r *kmsg.DescribeTopicPartitionsResponse) int16 { return r.Topics[0].ErrorCode }),
 	}
 }
 
@@ -146,7 +175,7 @@ func TestEveryVersion(t *testing.T) {
 	}
 	may, mayNot := both[0], both[0].nobody()
 	id := may.topicID("orders")
-	for _, g := range append(append(guardedGroups(id), guardedTransactions(id)...), guardedAdministration()...) {
+	for _, g := range append(append(guardedGroups(id), guardedTransactions(id)...), append(guardedSharing(id), guardedAdministration()...)...) {
 		for version := g.min; version <= g.max; version++ {
 			t.Run(fmt.Sprintf("%s v%d", kmsg.NameForKey(g.request.Key()), version), func(t *testing.T) {
 				if code := ask(t, mayNot, g, version); code != g.denied.Code {

@@ -104,6 +104,7 @@ func (c *connection) run() error {
 	})
 	c.loops.Wait()
 	c.session.releaseFetchSessions()
+	c.session.releaseShareSessions()
 	return context.Cause(c.ctx)
 }
 

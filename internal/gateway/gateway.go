@@ -70,6 +70,7 @@ type Gateway struct {
 	listeners     map[net.Listener]struct{}
 	connections   map[*connection]struct{}
 	fetchSessions map[string]int // by lkc-…
+	shareSessions map[string]int // by lkc-…
 }
 
 // New makes a gateway that does nothing yet: Run reads its state, Serve accepts clients.
@@ -103,6 +104,7 @@ func New(config Config) (*Gateway, error) {
 		listeners:     map[net.Listener]struct{}{},
 		connections:   map[*connection]struct{}{},
 		fetchSessions: map[string]int{},
+		shareSessions: map[string]int{},
 	}
 	g.topics = newTopicIndex(g.control, config.Now, metrics.topicIDLookups)
 	g.lease = &lease{gateway: g, client: client, incarnation: rand.Text(), more: make(chan struct{}, 1)}

@@ -302,9 +302,9 @@ func TestGroupRefusals(t *testing.T) {
 
 	regex := kmsg.NewPtrConsumerGroupHeartbeatRequest()
 	regex.Group, regex.MemberID, regex.RebalanceTimeoutMillis = "workers-2", "m-1", 30_000
-	regex.SubscribedTopicRegex, regex.Topics = kmsg.StringPtr(".*"), []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+	regex.SubscribedTopicRegex, regex.Topics = kmsg.StringPtr("a)|(.*"), []kmsg.ConsumerGroupHeartbeatRequestTopic{}
 	if response, err := regex.RequestWith(ctx, client); err != nil || response.ErrorCode != kerr.InvalidRegularExpression.Code || response.ErrorMessage == nil {
-		t.Errorf("a regular expression: %+v, %v", response, err)
+		t.Errorf("what is no regular expression: %+v, %v", response, err)
 	}
 	empty := kmsg.NewPtrHeartbeatRequest()
 	if response, err := empty.RequestWith(ctx, client); err == nil && response.ErrorCode != kerr.InvalidGroupID.Code {

@@ -46,6 +46,7 @@ type memory struct {
 	producers  map[producerKey]bool // pairs that are known to belong together
 	// fetchSessions are those that the connection opened at its broker and that are still open.
 	fetchSessions map[int32]fetchSession
+	shareSessions map[shareSessionKey]shareSession
 }
 
 type decisionKey struct {

@@ -35,6 +35,7 @@ const (
 	arrayText                    // of strings
 	arrayStruct                  // of fields
 	inner                        // a struct
+	nullable                     // a struct behind a byte that is -1 where there is none
 )
 
 // shape is what a struct has on the wire in one version.
@@ -108,6 +109,10 @@ func (w *walk) field(f *field) {
 		w.Span(w.length(false))
 	case inner:
 		w.structure(f.fields)
+	case nullable:
+		if w.Int8() != -1 {
+			w.structure(f.fields)
+		}
 	default:
 		w.array(f)
 	}
@@ -201,6 +206,9 @@ func fill(v reflect.Value) {
 			}
 		case f.Kind() == reflect.Pointer:
 			f.Set(reflect.New(f.Type().Elem()))
+			if f.Type().Elem().Kind() == reflect.Struct {
+				fill(f.Elem())
+			}
 		}
 	}
 }
@@ -237,7 +245,12 @@ func (p *prober) structure(t reflect.Type, path []int) (*shape, error) {
 func (p *prober) field(t reflect.Type, path []int) (field, error) {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
-		if t.Kind() != reflect.String {
+		switch t.Kind() {
+		case reflect.String:
+		case reflect.Struct:
+			in, err := p.structure(t, path)
+			return field{kind: nullable, fields: in}, err
+		default:
 			return field{}, fmt.Errorf("a pointer to %s", t)
 		}
 	}
@@ -270,9 +283,12 @@ func (p *prober) present(path []int) bool {
 	request := p.request()
 	v := reflect.ValueOf(request).Elem()
 	for _, i := range path {
-		if v.Kind() == reflect.Slice {
+		switch v.Kind() {
+		case reflect.Slice:
 			v = v.Index(i)
-		} else {
+		case reflect.Pointer:
+			v = v.Elem().Field(i)
+		default:
 			v = v.Field(i)
 		}
 	}

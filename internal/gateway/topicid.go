@@ -76,13 +76,19 @@ func (x *topicIndex) learn(id [16]byte, name string) {
 // name returns the physical name of an id. On a miss it asks the broker: another gateway may just have created
 // the topic.
 func (x *topicIndex) name(ctx context.Context, id [16]byte) (string, bool) {
+	name, ok, _ := x.lookup(ctx, id)
+	return name, ok
+}
+
+// lookup is name; it tells an id that no topic has from one that the broker could not be asked about.
+func (x *topicIndex) lookup(ctx context.Context, id [16]byte) (string, bool, error) {
 	now := x.now()
 	x.mu.RLock()
 	name, ok := x.names[id]
 	until, absent := x.negative[id]
 	x.mu.RUnlock()
 	if ok || id == ([16]byte{}) || absent && now.Before(until) {
-		return name, ok
+		return name, ok, nil
 	}
 	x.lookups.Inc()
 	request := kmsg.NewPtrMetadataRequest()
@@ -91,15 +97,15 @@ func (x *topicIndex) name(ctx context.Context, id [16]byte) (string, bool) {
 	request.Topics = append(request.Topics, topic)
 	response, err := request.RequestWith(ctx, x.control)
 	if err != nil {
-		return "", false // not remembered: the next request asks again
+		return "", false, err // not remembered: the next request asks again
 	}
 	for _, t := range response.Topics {
 		if t.TopicID == id && t.Topic != nil && t.ErrorCode == 0 {
 			x.learn(id, *t.Topic)
-			return *t.Topic, true
+			return *t.Topic, true, nil
 		}
 		if t.ErrorCode != 0 && t.ErrorCode != kerr.UnknownTopicID.Code && t.ErrorCode != kerr.UnknownTopicOrPartition.Code {
-			return "", false
+			return "", false, kerr.ErrorForCode(t.ErrorCode)
 		}
 	}
 	x.mu.Lock()
@@ -108,5 +114,5 @@ func (x *topicIndex) name(ctx context.Context, id [16]byte) (string, bool) {
 		clear(x.negative)
 	}
 	x.negative[id] = now.Add(negativeTopicLife)
-	return "", false
+	return "", false, nil
 }

@@ -78,11 +78,16 @@ var TopicConfigs = Configs{
 	{Name: "unclean.leader.election.enable", Type: ConfigBoolean, ReadOnly: true},
 }
 
-// GroupConfigs are those of a consumer group (KIP-848), with the broker's default bounds
-// (group.consumer.{min,max}.{session.timeout,heartbeat.interval}.ms).
+// GroupConfigs are those of a consumer group (KIP-848) and of a share group (KIP-932), with the broker's default
+// bounds (group.{consumer,share}.{min,max}.…).
 var GroupConfigs = Configs{
 	{Name: "consumer.heartbeat.interval.ms", Type: ConfigInt, Min: 5_000, Max: 15_000},
 	{Name: "consumer.session.timeout.ms", Type: ConfigInt, Min: 45_000, Max: 60_000},
+	{Name: "share.auto.offset.reset", Type: ConfigString, Values: []string{"earliest", "latest"}},
+	{Name: "share.heartbeat.interval.ms", Type: ConfigInt, Min: 5_000, Max: 15_000},
+	{Name: "share.isolation.level", Type: ConfigString, Values: []string{"read_committed", "read_uncommitted"}},
+	{Name: "share.record.lock.duration.ms", Type: ConfigInt, Min: 15_000, Max: 60_000},
+	{Name: "share.session.timeout.ms", Type: ConfigInt, Min: 45_000, Max: 60_000},
 }
 
 const hour = 3_600_000 // milliseconds
