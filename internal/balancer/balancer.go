@@ -148,8 +148,8 @@ func (b *Balancer) start(client net.Conn) {
 		return
 	}
 	go func() {
+		defer b.running.Done() // last: after Close nothing is counted any more
 		defer func() { <-b.slots }()
-		defer b.running.Done()
 		defer b.untrack(client)
 		b.connect(client)
 	}()
