@@ -25,7 +25,7 @@ import (
 // * v8: messages for errors, which may quote physical names
 // * v10: NodeEndpoints
 // * v12: partitions join the transaction without AddPartitionsToTxn
-// * v13: topic ids instead of names
+// * v13: topic ids instead of names; several of them go to the embedded engine as names
 func produce(ctx context.Context, s *session, r *kmsg.ProduceRequest) (step, error) {
 	transactionError := produceTransaction(s, r)
 	var refused []kmsg.ProduceResponseTopic
@@ -40,14 +40,7 @@ func produce(ctx context.Context, s *session, r *kmsg.ProduceRequest) (step, err
 		if code == 0 {
 			return answer, false
 		}
-		answer = kmsg.NewProduceResponseTopic()
-		answer.Topic, answer.TopicID = t.Topic, t.TopicID
-		for _, p := range t.Partitions {
-			partition := kmsg.NewProduceResponseTopicPartition()
-			partition.Partition, partition.ErrorCode, partition.BaseOffset = p.Partition, code, -1
-			answer.Partitions = append(answer.Partitions, partition)
-		}
-		return answer, true
+		return refusedProduce(t, code), true
 	})
 	if len(refused) > 0 && r.Acks == 0 {
 		code := refused[0].Partitions
@@ -64,9 +57,42 @@ func produce(ctx context.Context, s *session, r *kmsg.ProduceRequest) (step, err
 		response.Topics = refused
 		return answered(response), nil
 	}
+	ids := produceByName(ctx, s, r, &refused)
 	return forwarded(r, func(response *kmsg.ProduceResponse) error {
-		return finishProduce(s, response, refused)
+		return finishProduce(s, response, ids, refused)
 	}), nil
+}
+
+// produceByName makes a request for several topic ids one for their names, and returns the ids of those: the
+// embedded engine ends its process where two of the ids are of topics that are gone, and whether one is gone can
+// change until it gets there. Of two ids of one name one is a topic that is gone.
+func produceByName(ctx context.Context, s *session, r *kmsg.ProduceRequest, refused *[]kmsg.ProduceResponseTopic) map[string][16]byte {
+	if !s.gateway.config.CheckProducerIDs || r.Version < 13 || len(r.Topics) < 2 {
+		return nil
+	}
+	r.Version = 12
+	ids := map[string][16]byte{}
+	topics, again := sift(r.Topics, func(t *kmsg.ProduceRequestTopic) (answer kmsg.ProduceResponseTopic, _ bool) {
+		t.Topic, _ = s.topicName(ctx, t.TopicID)
+		if _, known := ids[t.Topic]; known {
+			return refusedProduce(t, kerr.UnknownTopicID.Code), true
+		}
+		ids[t.Topic] = t.TopicID
+		return answer, false
+	})
+	r.Topics, *refused = topics, append(*refused, again...)
+	return ids
+}
+
+func refusedProduce(t *kmsg.ProduceRequestTopic, code int16) kmsg.ProduceResponseTopic {
+	answer := kmsg.NewProduceResponseTopic()
+	answer.Topic, answer.TopicID = t.Topic, t.TopicID
+	for _, p := range t.Partitions {
+		partition := kmsg.NewProduceResponseTopicPartition()
+		partition.Partition, partition.ErrorCode, partition.BaseOffset = p.Partition, code, -1
+		answer.Partitions = append(answer.Partitions, partition)
+	}
+	return answer
 }
 
 // produceTransaction makes the transactional id physical, or returns why the request may not use it.
@@ -118,9 +144,13 @@ func (s *session) batchesError(ctx context.Context, r *kmsg.ProduceRequest, t *k
 	return 0
 }
 
-func finishProduce(s *session, response *kmsg.ProduceResponse, refused []kmsg.ProduceResponseTopic) error {
+// finishProduce translates the response. With ids it is one by names to a request for ids.
+func finishProduce(s *session, response *kmsg.ProduceResponse, ids map[string][16]byte, refused []kmsg.ProduceResponseTopic) error {
 	for i := range response.Topics {
 		t := &response.Topics[i]
+		if ids != nil {
+			t.TopicID = ids[t.Topic]
+		}
 		if response.Version < 13 {
 			name, ok := s.logical(t.Topic)
 			if !ok {
@@ -131,10 +161,16 @@ func finishProduce(s *session, response *kmsg.ProduceResponse, refused []kmsg.Pr
 		for j := range t.Partitions {
 			p := &t.Partitions[j]
 			p.ErrorMessage = s.errorText(p.ErrorMessage)
+			if ids != nil && p.ErrorCode == kerr.UnknownTopicOrPartition.Code {
+				p.ErrorCode = kerr.UnknownTopicID.Code
+			}
 			for k := range p.ErrorRecords {
 				p.ErrorRecords[k].ErrorMessage = s.errorText(p.ErrorRecords[k].ErrorMessage)
 			}
 		}
+	}
+	if ids != nil {
+		response.Version = 13
 	}
 	response.Topics = append(refused, response.Topics...)
 	response.Brokers = endpointsOf(s, response.Brokers, func(b *kmsg.ProduceResponseBroker) (int32, *string, *int32) {

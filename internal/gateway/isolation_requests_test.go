@@ -340,17 +340,19 @@ func (g *generator) records(inTransaction bool) []byte {
 		g.random.Read(b)
 		return b
 	}
+	if inTransaction && !g.one(6) || g.one(6) {
+		return g.batch(g.producer(), pick[int16](g.random, 0, 0, 1), pick[int16](g.random, 0, 0x10, 0x10, 0x10))
+	}
+	return g.batch(-1, -1, 0)
+}
+
+// batch makes a record batch with one record.
+func (g *generator) batch(producer int64, epoch, attributes int16) []byte {
 	record := kmsg.Record{Key: []byte("k"), Value: []byte("v")}
 	record.Length = int32(len(record.AppendTo(nil)) - 1)
 	batch := kmsg.RecordBatch{
-		PartitionLeaderEpoch: -1, Magic: 2, NumRecords: 1, ProducerID: -1, ProducerEpoch: -1, FirstSequence: -1,
+		PartitionLeaderEpoch: -1, Magic: 2, NumRecords: 1, ProducerID: producer, ProducerEpoch: epoch, Attributes: attributes,
 		FirstTimestamp: 1, MaxTimestamp: 1, Records: record.AppendTo(nil),
-	}
-	if inTransaction && !g.one(6) || g.one(6) {
-		batch.ProducerID, batch.ProducerEpoch, batch.FirstSequence = g.producer(), pick[int16](g.random, 0, 0, 1), 0
-		if inTransaction && !g.one(4) {
-			batch.Attributes = 0x10
-		}
 	}
 	b := batch.AppendTo(nil)
 	batch.Length = int32(len(b) - 12)

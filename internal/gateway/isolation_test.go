@@ -66,6 +66,7 @@ func (w *world) attackAll(seeds []int64, all []keyVersion) tally {
 	for _, who := range w.intruders {
 		for _, seed := range seeds {
 			running.Go(func() {
+				w.behave(who, seed, all)
 				done := w.attack(who, seed, all, nil)
 				mu.Lock()
 				defer mu.Unlock()

@@ -1,0 +1,111 @@
+package gateway_test
+
+import (
+	"fmt"
+	"math/rand"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/orrery-kafka/orrery/internal/tenancy"
+)
+
+// behave does in order what random requests seldom do: it joins groups to the end and has transactions, so that there
+// is something to tell about them. The seed decides the versions.
+func (w *world) behave(who *intruder, seed int64, all []keyVersion) {
+	b := behaved{w: w, who: who, random: rand.New(rand.NewSource(seed)), versions: map[int16][]int16{}, line: w.dial(who)}
+	defer b.line.conn.Close()
+	for _, kv := range all {
+		b.versions[kv.key] = append(b.versions[kv.key], kv.version)
+	}
+	b.join(fmt.Sprintf("workers-%d", seed))
+	b.transact(fmt.Sprintf("tx-of-%d", seed))
+	b.subscribe(fmt.Sprintf("next-%d", seed))
+}
+
+type behaved struct {
+	w        *world
+	who      *intruder
+	random   *rand.Rand
+	versions map[int16][]int16
+	line     *line
+	lost     bool
+}
+
+// ask sends a request in some version of at least the given one. Once the connection was lost it answers nothing.
+func (b *behaved) ask(request kmsg.Request, least int16) kmsg.Response {
+	var versions []int16
+	for _, v := range b.versions[request.Key()] {
+		if v >= least {
+			versions = append(versions, v)
+		}
+	}
+	empty := request.ResponseKind()
+	if b.lost || len(versions) == 0 {
+		return empty
+	}
+	request.SetVersion(pick(b.random, versions...))
+	response, frame, err := b.line.exchange(request, patient)
+	if frame != nil {
+		b.w.warden.checkAnswer(b.who.party, request, request.AppendTo(nil), frame)
+	}
+	if b.lost = err != nil; b.lost {
+		return empty
+	}
+	return response
+}
+
+func (b *behaved) join(group string) {
+	join := kmsg.NewPtrJoinGroupRequest()
+	join.Group, join.ProtocolType, join.SessionTimeoutMillis, join.RebalanceTimeoutMillis = group, tenancy.ConsumerProtocol, 6000, 6000
+	blob := kmsg.NewConsumerMemberMetadata()
+	blob.Topics = []string{"orders"}
+	join.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: blob.AppendTo(nil)}}
+	joined := b.ask(join, 0).(*kmsg.JoinGroupResponse)
+	if joined.ErrorCode != 0 { // MEMBER_ID_REQUIRED
+		join.MemberID = joined.MemberID
+		joined = b.ask(join, 4).(*kmsg.JoinGroupResponse)
+	}
+	sync := kmsg.NewPtrSyncGroupRequest()
+	protocolType, protocol := tenancy.ConsumerProtocol, "range"
+	sync.Group, sync.MemberID, sync.Generation, sync.ProtocolType, sync.Protocol = group, joined.MemberID, joined.Generation, &protocolType, &protocol
+	assigned := kmsg.NewConsumerMemberAssignment()
+	assigned.Topics = []kmsg.ConsumerMemberAssignmentTopic{{Topic: "orders", Partitions: []int32{0}}}
+	sync.GroupAssignment = []kmsg.SyncGroupRequestGroupAssignment{{MemberID: joined.MemberID, MemberAssignment: assigned.AppendTo(nil)}}
+	b.ask(sync, 0)
+	describe := kmsg.NewPtrDescribeGroupsRequest()
+	describe.Groups = []string{group}
+	b.ask(describe, 0)
+	leave := kmsg.NewPtrLeaveGroupRequest()
+	leave.Group, leave.MemberID = group, joined.MemberID
+	leave.Members = []kmsg.LeaveGroupRequestMember{{MemberID: joined.MemberID}}
+	b.ask(leave, 0)
+}
+
+func (b *behaved) transact(id string) {
+	begin := kmsg.NewPtrInitProducerIDRequest()
+	begin.TransactionalID, begin.TransactionTimeoutMillis, begin.ProducerID, begin.ProducerEpoch = &id, 60_000, -1, -1
+	begun := b.ask(begin, 0).(*kmsg.InitProducerIDResponse)
+	add := kmsg.NewPtrAddPartitionsToTxnRequest()
+	add.TransactionalID, add.ProducerID, add.ProducerEpoch = id, begun.ProducerID, begun.ProducerEpoch
+	add.Topics = []kmsg.AddPartitionsToTxnRequestTopic{{Topic: "orders", Partitions: []int32{0}}}
+	b.ask(add, 0)
+	describe := kmsg.NewPtrDescribeTransactionsRequest()
+	describe.TransactionalIDs = []string{id}
+	b.ask(describe, 0)
+	end := kmsg.NewPtrEndTxnRequest()
+	end.TransactionalID, end.ProducerID, end.ProducerEpoch = id, begun.ProducerID, begun.ProducerEpoch
+	b.ask(end, 0)
+}
+
+func (b *behaved) subscribe(group string) {
+	pattern := pick(b.random, "orders", "orders.*", "^orders$")
+	beat := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+	beat.Group, beat.MemberID, beat.RebalanceTimeoutMillis = group, "member-of-"+group, 6000
+	beat.SubscribedTopicRegex, beat.SubscribedTopicNames, beat.Topics = &pattern, []string{}, []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+	b.ask(beat, 1)
+	describe := kmsg.NewPtrConsumerGroupDescribeRequest()
+	describe.Groups = []string{group}
+	b.ask(describe, 0)
+	beat.MemberEpoch = -1
+	b.ask(beat, 1)
+}
