@@ -219,17 +219,17 @@ func (b *Balancer) dial() (net.Conn, error) {
 // copyBoth copies in both directions. A side that has finished sending gets the other's remaining bytes (half
 // close) for DrainTimeout; an error in either direction ends both.
 func (b *Balancer) copyBoth(client, backend net.Conn) {
-	ended := make(chan error, 2)
+	finished := make(chan bool, 2) // false: with an error
 	pipe := func(to, from net.Conn) {
 		_, err := io.Copy(to, from)
 		if err == nil {
 			err = closeWrite(to)
 		}
-		ended <- err
+		finished <- err == nil
 	}
 	go pipe(backend, client)
 	go pipe(client, backend)
-	if err := <-ended; err == nil {
+	if <-finished {
 		deadline := time.Now().Add(b.config.Limits.DrainTimeout)
 		client.SetDeadline(deadline)
 		backend.SetDeadline(deadline)
@@ -237,7 +237,7 @@ func (b *Balancer) copyBoth(client, backend net.Conn) {
 		client.Close()
 		backend.Close()
 	}
-	_ = <-ended // how the other direction ends changes nothing
+	<-finished // how the other direction ends changes nothing
 }
 
 // closeWrite tells the peer that no more bytes come. A connection that cannot say so is closed altogether.
