@@ -59,6 +59,18 @@ func (p *Process) Signal(signal os.Signal) error {
 	return nil
 }
 
+// Pause freezes the program, and returns once all of its threads are (on Linux; elsewhere a moment before). Stop waits
+// in vain for a frozen program.
+func (p *Process) Pause() error {
+	if err := p.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	return awaitStopped(p.command.Process.Pid)
+}
+
+// Resume ends Pause.
+func (p *Process) Resume() error { return p.Signal(syscall.SIGCONT) }
+
 // Stop asks the program to end, kills it after grace, and returns once it has ended. Killing is an error.
 func (p *Process) Stop(grace time.Duration) error {
 	if err := p.Signal(syscall.SIGTERM); err != nil {
@@ -82,3 +94,6 @@ func (p *Process) Kill() error {
 	<-p.done
 	return nil
 }
+
+// PID is the program's process id.
+func (p *Process) PID() int { return p.command.Process.Pid }
