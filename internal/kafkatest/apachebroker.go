@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"github.com/orrery-kafka/orrery/internal/engine"
 )
@@ -86,7 +85,7 @@ func (b *apacheBroker) pause() error {
 		return errDown
 	}
 	b.paused = true
-	return b.process.Signal(syscall.SIGSTOP)
+	return b.process.Pause()
 }
 
 func (b *apacheBroker) resume() error {
@@ -97,7 +96,7 @@ func (b *apacheBroker) resume() error {
 		return nil
 	}
 	b.paused = false
-	return b.process.Signal(syscall.SIGCONT)
+	return b.process.Resume()
 }
 
 func (b *apacheBroker) upgrade(version string) error {
@@ -112,4 +111,11 @@ func (b *apacheBroker) upgrade(version string) error {
 	}
 	b.installation = installation
 	return b.start()
+}
+
+func (b *apacheBroker) pid() int {
+	if b.process == nil {
+		return 0
+	}
+	return b.process.PID()
 }

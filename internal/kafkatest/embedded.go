@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -86,6 +87,7 @@ func (b *embeddedBroker) start() error         { return b.gate.open() }
 func (b *embeddedBroker) pause() error         { return b.gate.pause(true) }
 func (b *embeddedBroker) resume() error        { return b.gate.pause(false) }
 func (b *embeddedBroker) upgrade(string) error { return errors.ErrUnsupported }
+func (b *embeddedBroker) pid() int             { return os.Getpid() }
 
 // moveLeaders makes the brokers that are up lead what this one led, as an election would.
 func (b *embeddedBroker) moveLeaders() error {

@@ -94,6 +94,7 @@ type life interface {
 	pause() error
 	resume() error
 	upgrade(version string) error
+	pid() int
 }
 
 // Stop shuts the broker down in an orderly way and returns once it has ended. Its leaders move first where they can.
@@ -116,6 +117,10 @@ func (b *Broker) Resume() error { return b.named("resume", b.life.resume()) }
 
 // Upgrade restarts the broker with another version of Apache Kafka. The embedded engine has one version only.
 func (b *Broker) Upgrade(version string) error { return b.named("upgrade", b.life.upgrade(version)) }
+
+// PID is the id of the process that the broker is, for measuring it: a JVM's, 0 while it is down, or, with the embedded
+// engine, the id of this process.
+func (b *Broker) PID() int { return b.life.pid() }
 
 func (b *Broker) named(what string, err error) error {
 	if err != nil {

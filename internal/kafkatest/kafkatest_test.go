@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -228,6 +229,9 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 	b := c.Brokers[0].life.(*apacheBroker)
 	process, dir := b.process, b.cluster.dir
+	if program, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", c.Brokers[0].PID())); err == nil && filepath.Base(program) != "java" {
+		t.Errorf("process %d is %s", c.Brokers[0].PID(), program)
+	}
 	if err := c.Brokers[0].Pause(); err != nil {
 		t.Error(err)
 	}

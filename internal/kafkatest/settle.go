@@ -2,6 +2,7 @@ package kafkatest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -12,8 +13,8 @@ import (
 
 const settleInterval = 20 * time.Millisecond
 
-// settle creates the users' ACLs and waits until every broker knows all brokers and all ACLs: a broker learns both
-// from the controller a little later than whoever asked for them.
+// settle creates the users' ACLs and waits until every broker knows all brokers and all ACLs and has producer ids to
+// give out: a broker learns, and asks the controller, a little later than it takes clients.
 func settle(ctx context.Context, c *Cluster, users []User) error {
 	client, err := kgo.NewClient(append(c.ClientOptions(""), kgo.RetryBackoffFn(func(int) time.Duration { return settleInterval }))...)
 	if err != nil {
@@ -27,6 +28,9 @@ func settle(ctx context.Context, c *Cluster, users []User) error {
 	for _, broker := range c.Brokers {
 		if err := poll(ctx, func() (bool, error) { return knows(ctx, client.Broker(int(broker.Node)), len(c.Brokers), bindings) }); err != nil {
 			return fmt.Errorf("wait until broker %d knows all brokers and ACLs: %w", broker.Node, err)
+		}
+		if err := poll(ctx, func() (bool, error) { return hasProducerIDs(ctx, client.Broker(int(broker.Node))) }); err != nil {
+			return fmt.Errorf("wait until broker %d gives out producer ids: %w", broker.Node, err)
 		}
 	}
 	return nil
@@ -105,4 +109,17 @@ func knows(ctx context.Context, broker *kgo.Broker, brokers, bindings int) (bool
 		have += len(resource.ACLs)
 	}
 	return have >= bindings, kerr.ErrorForCode(described.ErrorCode)
+}
+
+// hasProducerIDs asks for one; a client that was refused would wait for seconds in all, broker after broker.
+func hasProducerIDs(ctx context.Context, broker *kgo.Broker) (bool, error) {
+	response, err := kmsg.NewPtrInitProducerIDRequest().RequestWith(ctx, broker)
+	if err != nil {
+		return false, err
+	}
+	err = kerr.ErrorForCode(response.ErrorCode)
+	if errors.Is(err, kerr.CoordinatorLoadInProgress) {
+		return false, nil
+	}
+	return err == nil, err
 }
