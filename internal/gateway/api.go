@@ -7,7 +7,7 @@ import (
 )
 
 // allHandlers lists how the gateway treats each API key that it offers, one file NN_api_name.go per key. What is
-// not listed is not offered: its request closes the connection and never reaches a broker.
+// not listed is not offered: its request is refused (see denied.go) and never reaches a broker.
 func allHandlers() []handler {
 	return []handler{
 		handle(0, 3, 13, produce),
@@ -47,6 +47,8 @@ func allHandlers() []handler {
 		handle(66, 0, 2, listTransactions),
 		handle(68, 0, 1, consumerGroupHeartbeat),
 		handle(69, 0, 1, consumerGroupDescribe),
+		handle(71, 0, 0, getTelemetrySubscriptions),
+		handle(72, 0, 0, pushTelemetry),
 		handle(74, 0, 1, listConfigResources),
 		handle(75, 0, 0, describeTopicPartitions),
 		handle(76, 1, 1, shareGroupHeartbeat),

@@ -145,8 +145,8 @@ func (c *connection) readLoop() error {
 // dispatch decodes a request and does what its handler decides.
 func (c *connection) dispatch(in inbound) error {
 	in.entry.requests.Inc()
-	if in.tooNew {
-		return c.push(slot{correlationID: in.correlationID, entry: in.entry, received: in.received, answer: unsupportedApiVersions()})
+	if in.answer != nil {
+		return c.push(slot{correlationID: in.correlationID, entry: in.entry, received: in.received, answer: in.answer})
 	}
 	request := kmsg.RequestForKey(in.key)
 	request.SetVersion(in.version)

@@ -20,8 +20,9 @@ type inbound struct {
 	memory   *buffer
 	reserved int64
 	received time.Time
-	// tooNew is an ApiVersions request in a version that is not known, which is answered all the same.
-	tooNew bool
+	// answer is what a request gets that is not decoded: one with a key that is not offered, or ApiVersions in a
+	// version that is not known.
+	answer kmsg.Response
 }
 
 // readRequest reads one frame. What is not offered is refused before its body is read.
@@ -73,13 +74,18 @@ func (c *connection) admitRequest(in *inbound, size int64) error {
 	if size > int64(limit) {
 		return protocolErrorf("a request of %d bytes (API key %d); at most %d are allowed%s", size, in.key, limit, c.looksLike(in))
 	}
-	entry := c.gateway.table.Load().entry(in.key)
+	table := c.gateway.table.Load()
+	entry := table.entry(in.key)
 	switch {
 	case entry == nil:
+		if in.answer = denial(in.key, in.version); in.answer != nil {
+			entry = table.denied
+			break
+		}
 		return protocolErrorf("the API key %d (%s) is not offered", in.key, kmsg.NameForKey(in.key))
 	case in.version >= entry.min && in.version <= entry.max:
 	case in.key == kmsg.ApiVersions.Int16():
-		in.tooNew = true
+		in.answer = unsupportedApiVersions()
 	default:
 		return protocolErrorf("%s version %d is not offered, only %d to %d", kmsg.NameForKey(in.key), in.version, entry.min, entry.max)
 	}

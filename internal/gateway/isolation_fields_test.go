@@ -282,7 +282,7 @@ func isolationDocumentText() string {
 		rows += n
 		fields += len(IsolationFieldsOf(key, false)) + len(IsolationFieldsOf(key, true))
 	}
-	b.WriteString("\n## Keys that are not offered\n\nA request with such a key closes the connection before its body is read, so no field of it reaches a broker.\n\n| key | API | versions | fields that carry something | why |\n|---|---|---|---|---|\n")
+	b.WriteString("\n## Keys that are not offered\n\nA request with such a key is answered UNSUPPORTED_VERSION where its response has room for an error, and closes the connection elsewhere. It is not decoded, so no field of it reaches a broker.\n\n| key | API | versions | fields that carry something | why |\n|---|---|---|---|---|\n")
 	for key := range int16(kmsg.MaxKey + 1) {
 		if m := messageOf(key, false); m != nil && DeniedKeys[key] != "" {
 			n := len(IsolationFieldsOf(key, false)) + len(IsolationFieldsOf(key, true))

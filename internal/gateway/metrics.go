@@ -23,6 +23,9 @@ type metrics struct {
 	leaseFailures  prometheus.Counter
 	topicIDLookups prometheus.Counter
 	panics         prometheus.Counter
+
+	telemetryPushes prometheus.Counter
+	telemetryBytes  prometheus.Counter
 }
 
 const metricPrefix = "orrery_gateway_"
@@ -53,12 +56,14 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 		topicIDLookups: counter("topic_id_lookups_total", "Topic ids that the gateway had to ask the broker about."),
 		panics:         counter("panics_total", "Connections that were closed because of a fault of the gateway."),
 	}
+	m.telemetryPushes = counter("telemetry_pushes_total", "Pushes of clients' own metrics (KIP-714), which are dropped.")
+	m.telemetryBytes = counter("telemetry_bytes_total", "Bytes of clients' own metrics as they were pushed, compressed or not.")
 	return m, m.register()
 }
 
 func (m *metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{m.connections, m.accepted, m.refused, m.requests, m.duration, m.requestBytes,
-		m.responseBytes, m.applied, m.malformed, m.leaseFailures, m.topicIDLookups, m.panics}
+		m.responseBytes, m.applied, m.malformed, m.leaseFailures, m.topicIDLookups, m.panics, m.telemetryPushes, m.telemetryBytes}
 }
 
 func (m *metrics) register() error {

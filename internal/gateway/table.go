@@ -11,6 +11,8 @@ import (
 // table is what the gateway offers: its handlers, in the versions that the brokers know too.
 type table struct {
 	entries [kmsg.MaxKey + 1]*tableEntry
+	// denied stands for every key that is not offered.
+	denied *tableEntry
 	// engine is the brokers' own answer to ApiVersions.
 	engine *kmsg.ApiVersionsResponse
 }
@@ -34,7 +36,9 @@ func (t *table) entry(key int16) *tableEntry {
 
 // newTable makes the intersection of the handlers with what the engine said.
 func newTable(handlers []handler, engine *kmsg.ApiVersionsResponse, m *metrics) (*table, error) {
-	t := &table{engine: engine}
+	t := &table{engine: engine, denied: &tableEntry{
+		requests: m.requests.WithLabelValues(deniedLabel), duration: m.duration.WithLabelValues(deniedLabel),
+	}}
 	ranges := map[int16]kmsg.ApiVersionsResponseApiKey{}
 	for _, k := range engine.ApiKeys {
 		ranges[k.ApiKey] = k
@@ -43,8 +47,7 @@ func newTable(handlers []handler, engine *kmsg.ApiVersionsResponse, m *metrics) 
 		if h.key < 0 || int(h.key) >= len(t.entries) || t.entries[h.key] != nil || h.min > h.max {
 			return nil, fmt.Errorf("the handler of API key %d is wrong or listed twice", h.key)
 		}
-		own := gatewaysOwn(h.key)
-		if !own {
+		if !gatewaysOwn(h.key) {
 			known, ok := ranges[h.key]
 			if h.min, h.max = max(h.min, known.MinVersion), min(h.max, known.MaxVersion); !ok || h.min > h.max {
 				continue
@@ -52,16 +55,24 @@ func newTable(handlers []handler, engine *kmsg.ApiVersionsResponse, m *metrics) 
 		}
 		name := kmsg.NameForKey(h.key)
 		t.entries[h.key] = &tableEntry{
-			handler: h, unauthenticated: own,
+			handler: h, unauthenticated: beforeAuthentication(h.key),
 			requests: m.requests.WithLabelValues(name), duration: m.duration.WithLabelValues(name),
 		}
 	}
 	return t, nil
 }
 
-// gatewaysOwn reports whether a key ends in the gateway whatever the brokers offer. These are also the keys that
-// an unauthenticated client may use.
+// gatewaysOwn reports whether a key ends in the gateway whatever the brokers offer.
 func gatewaysOwn(key int16) bool {
+	switch kmsg.Key(key) {
+	case kmsg.GetTelemetrySubscriptions, kmsg.PushTelemetry:
+		return true
+	}
+	return beforeAuthentication(key)
+}
+
+// beforeAuthentication reports whether an unauthenticated client may use a key.
+func beforeAuthentication(key int16) bool {
 	switch kmsg.Key(key) {
 	case kmsg.SASLHandshake, kmsg.SASLAuthenticate, kmsg.ApiVersions:
 		return true

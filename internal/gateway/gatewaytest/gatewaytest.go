@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
@@ -44,6 +45,8 @@ type Options struct {
 	Brokers int
 	Limits  gateway.Limits
 	Logger  *slog.Logger
+	// Registerer takes the metrics of a gateway; there is room for one broker's.
+	Registerer prometheus.Registerer
 	// Dial replaces the tenants' path to a broker; dial is the one that it replaces.
 	Dial func(dial func(ctx context.Context, node int32) (net.Conn, error)) func(ctx context.Context, node int32) (net.Conn, error)
 	// Engine are more options of the embedded engine.
@@ -125,7 +128,7 @@ func (c *Cluster) startGateway(node int32, listener net.Listener, server *tls.Co
 	g, err := gateway.New(gateway.Config{
 		PhysicalClusterID: PhysicalClusterID, Node: node, TLS: server, DialBroker: dial,
 		Control:          gateway.Control{Seeds: c.Engine.ListenAddrs()},
-		CheckProducerIDs: true, Limits: o.Limits, Logger: o.Logger,
+		CheckProducerIDs: true, Limits: o.Limits, Logger: o.Logger, Registerer: o.Registerer,
 	})
 	if err != nil {
 		c.t.Fatal(err)
