@@ -20,6 +20,8 @@ func (w *world) behave(who *intruder, seed int64, all []keyVersion) {
 	b.join(fmt.Sprintf("workers-%d", seed))
 	b.transact(fmt.Sprintf("tx-of-%d", seed))
 	b.subscribe(fmt.Sprintf("next-%d", seed))
+	b.share(fmt.Sprintf("share-%d", seed))
+	b.configure()
 }
 
 type behaved struct {
@@ -108,4 +110,57 @@ func (b *behaved) subscribe(group string) {
 	b.ask(describe, 0)
 	beat.MemberEpoch = -1
 	b.ask(beat, 1)
+}
+
+func (b *behaved) share(group string) {
+	member, id := "member-of-"+group, b.who.loot.topicIDs[0]
+	for _, t := range b.ask(namingOrders(), 10).(*kmsg.MetadataResponse).Topics {
+		id = t.TopicID
+	}
+	beat := kmsg.NewPtrShareGroupHeartbeatRequest()
+	beat.GroupID, beat.MemberID, beat.SubscribedTopicNames = group, member, []string{"orders"}
+	b.ask(beat, 0)
+	fetch := kmsg.NewPtrShareFetchRequest()
+	fetch.GroupID, fetch.MemberID, fetch.MaxWaitMillis, fetch.MaxBytes, fetch.MaxRecords, fetch.BatchSize = &group, &member, 1, 1<<20, 10, 10
+	fetch.Topics = []kmsg.ShareFetchRequestTopic{{TopicID: id, Partitions: []kmsg.ShareFetchRequestTopicPartition{{}}}}
+	b.ask(fetch, 0)
+	acknowledge := kmsg.NewPtrShareAcknowledgeRequest()
+	acknowledge.GroupID, acknowledge.MemberID, acknowledge.ShareSessionEpoch = &group, &member, 1
+	for _, id := range append([][16]byte{id}, b.who.loot.stolenTopicIDs...) {
+		t := kmsg.NewShareAcknowledgeRequestTopic()
+		t.TopicID, t.Partitions = id, []kmsg.ShareAcknowledgeRequestTopicPartition{{
+			AcknowledgementBatches: []kmsg.ShareAcknowledgeRequestTopicPartitionAcknowledgementBatch{{AcknowledgeTypes: []int8{1}}},
+		}}
+		acknowledge.Topics = append(acknowledge.Topics, t)
+	}
+	b.ask(acknowledge, 0)
+	describe := kmsg.NewPtrShareGroupDescribeRequest()
+	describe.GroupIDs = []string{group}
+	b.ask(describe, 0)
+	beat.MemberEpoch = -1
+	b.ask(beat, 0)
+	remove := kmsg.NewPtrDeleteShareGroupOffsetsRequest()
+	remove.GroupID, remove.Topics = group, []kmsg.DeleteShareGroupOffsetsRequestTopic{{Topic: "orders"}}
+	b.ask(remove, 0)
+}
+
+func namingOrders() kmsg.Request {
+	request, topic, name := kmsg.NewPtrMetadataRequest(), kmsg.NewMetadataRequestTopic(), "orders"
+	topic.Topic = &name
+	request.Topics = append(request.Topics, topic)
+	return request
+}
+
+func (b *behaved) configure() {
+	set, value := kmsg.NewPtrIncrementalAlterConfigsRequest(), "7200000"
+	resource := kmsg.NewIncrementalAlterConfigsRequestResource()
+	resource.ResourceType, resource.ResourceName = kmsg.ConfigResourceTypeTopic, "orders"
+	resource.Configs = []kmsg.IncrementalAlterConfigsRequestResourceConfig{{Name: "retention.ms", Value: &value}}
+	set.Resources = append(set.Resources, resource)
+	b.ask(set, 0)
+	describe := kmsg.NewPtrDescribeConfigsRequest()
+	described := kmsg.NewDescribeConfigsRequestResource()
+	described.ResourceType, described.ResourceName = kmsg.ConfigResourceTypeTopic, "orders"
+	describe.IncludeSynonyms, describe.Resources = true, append(describe.Resources, described)
+	b.ask(describe, 1)
 }

@@ -428,25 +428,34 @@ type line struct {
 
 const patient = 10 * time.Second
 
-// dial opens a connection from the tenant's own address.
+// dial opens a connection from the tenant's own address; it is closed with the test, or earlier.
 func (w *world) dial(who *intruder) *line {
 	w.t.Helper()
-	dialer := tls.Dialer{NetDialer: &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(who.host)}, Timeout: patient}, Config: w.cluster.TLS}
-	conn, err := dialer.Dial("tcp", w.cluster.Endpoints.Bootstrap)
+	l, err := w.open(who)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.t.Cleanup(func() { conn.Close() })
+	w.t.Cleanup(func() { l.conn.Close() })
+	return l
+}
+
+func (w *world) open(who *intruder) (*line, error) {
+	dialer := tls.Dialer{NetDialer: &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(who.host)}, Timeout: patient}, Config: w.cluster.TLS}
+	conn, err := dialer.Dial("tcp", w.cluster.Endpoints.Bootstrap)
+	if err != nil {
+		return nil, err
+	}
 	l := &line{conn: conn, who: who, format: kmsg.NewRequestFormatter(kmsg.FormatterClientID(who.clientID))}
 	handshake, login := kmsg.NewPtrSASLHandshakeRequest(), kmsg.NewPtrSASLAuthenticateRequest()
 	handshake.Version, handshake.Mechanism, login.Version = 1, "PLAIN", 2
 	login.SASLAuthBytes = []byte("\x00" + who.key.ID + "\x00" + who.key.Secret)
 	for _, request := range []kmsg.Request{handshake, login} {
 		if _, _, err := l.exchange(request, patient); err != nil {
-			w.t.Fatal(err)
+			conn.Close()
+			return nil, err
 		}
 	}
-	return l
+	return l, nil
 }
 
 // errSlow is a request that the gateway or the engine holds.
