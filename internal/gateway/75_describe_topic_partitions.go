@@ -91,6 +91,10 @@ func finishTopicPartitions(s *session, response *kmsg.DescribeTopicPartitionsRes
 		s.learnTopic(t.TopicID, *t.Topic)
 		t.Topic, t.IsInternal = &name, false
 		t.AuthorizedOperations = s.topicOperations(true, name)
+		for i := range t.Partitions { // null, which the embedded engine sends, is an exception to the Java client
+			p := &t.Partitions[i]
+			p.EligibleLeaderReplicas, p.LastKnownELR = append([]int32{}, p.EligibleLeaderReplicas...), append([]int32{}, p.LastKnownELR...)
+		}
 		return struct{}{}, false
 	})
 	if cursor := response.NextCursor; cursor != nil {
