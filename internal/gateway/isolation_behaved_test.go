@@ -123,9 +123,12 @@ func (b *behaved) share(group string) {
 	fetch := kmsg.NewPtrShareFetchRequest()
 	fetch.GroupID, fetch.MemberID, fetch.MaxWaitMillis, fetch.MaxBytes, fetch.MaxRecords, fetch.BatchSize = &group, &member, 1, 1<<20, 10, 10
 	fetch.Topics = []kmsg.ShareFetchRequestTopic{{TopicID: id, Partitions: []kmsg.ShareFetchRequestTopicPartition{{}}}}
+	b.ask(fetch, 0) // what comes from now on is the group's
+	b.produce(id)
+	fetch.ShareSessionEpoch, fetch.MinBytes, fetch.MaxWaitMillis = 1, 1, 500
 	b.ask(fetch, 0)
 	acknowledge := kmsg.NewPtrShareAcknowledgeRequest()
-	acknowledge.GroupID, acknowledge.MemberID, acknowledge.ShareSessionEpoch = &group, &member, 1
+	acknowledge.GroupID, acknowledge.MemberID, acknowledge.ShareSessionEpoch = &group, &member, 2
 	for _, id := range append([][16]byte{id}, b.who.loot.stolenTopicIDs...) {
 		t := kmsg.NewShareAcknowledgeRequestTopic()
 		t.TopicID, t.Partitions = id, []kmsg.ShareAcknowledgeRequestTopicPartition{{
@@ -142,6 +145,16 @@ func (b *behaved) share(group string) {
 	remove := kmsg.NewPtrDeleteShareGroupOffsetsRequest()
 	remove.GroupID, remove.Topics = group, []kmsg.DeleteShareGroupOffsetsRequestTopic{{Topic: "orders"}}
 	b.ask(remove, 0)
+}
+
+func (b *behaved) produce(id [16]byte) {
+	g := generator{random: b.random, loot: &loot{}}
+	request, topic, partition := kmsg.NewPtrProduceRequest(), kmsg.NewProduceRequestTopic(), kmsg.NewProduceRequestTopicPartition()
+	request.Acks, request.TimeoutMillis = -1, 1000
+	topic.Topic, topic.TopicID, partition.Records = "orders", id, g.batch(-1, -1, 0)
+	topic.Partitions = append(topic.Partitions, partition)
+	request.Topics = append(request.Topics, topic)
+	b.ask(request, 3)
 }
 
 func namingOrders() kmsg.Request {
