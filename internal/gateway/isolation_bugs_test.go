@@ -26,7 +26,8 @@ type DeliberateBug struct {
 // decide is a handler that is as it should be.
 type decide func(context.Context, *session, kmsg.Request) (step, error)
 
-// Install puts a bug into a gateway, and returns what takes it out again.
+// Install puts a bug into a gateway, and returns what takes it out again, once the clients that came since have
+// closed their connections.
 func (b DeliberateBug) Install(g *Gateway) (remove func()) {
 	sound := g.table.Load()
 	buggy := *sound
@@ -45,12 +46,18 @@ func (b DeliberateBug) Install(g *Gateway) (remove func()) {
 		return b.wrong(ctx, s, r, handle)
 	}
 	buggy.entries[b.Key] = &entry
-	connections := g.connectionCount()
+	before := g.allConnections()
 	g.table.Store(&buggy)
 	return func() {
 		g.table.Store(sound)
-		for deadline := time.Now().Add(10 * time.Second); g.connectionCount() > connections && time.Now().Before(deadline); {
-			time.Sleep(time.Millisecond) // until what was sent to the buggy handler is done
+		for c := range g.allConnections() { // what was sent to the buggy handler comes to its end
+			if before[c] {
+				continue
+			}
+			select {
+			case <-c.done:
+			case <-time.After(2 * time.Second): // the victim's own, which stays
+			}
 		}
 		g.topics.forgetAll()
 		if err := g.topics.fill(context.Background()); err != nil {
@@ -65,10 +72,14 @@ func (x *topicIndex) forgetAll() {
 	clear(x.names)
 }
 
-func (g *Gateway) connectionCount() int {
+func (g *Gateway) allConnections() map[*connection]bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return len(g.connections)
+	all := map[*connection]bool{}
+	for c := range g.connections {
+		all[c] = true
+	}
+	return all
 }
 
 // DeliberateBugs drops each rule of each field of what a gateway offers, one at a time. A stolen id is any that is
