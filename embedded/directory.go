@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/orrery-kafka/orrery"
+	"github.com/orrery-kafka/orrery/internal/durable"
 )
 
 // format is the layout of a data directory. A program refuses a directory of another format; it never converts
@@ -158,30 +159,10 @@ func directoryError(path string, err error) error {
 	return &orrery.Error{Code: orrery.Unavailable, Message: fmt.Sprintf("the data directory %s cannot be used: %s", path, advice), Err: err}
 }
 
-// writeFile replaces a file durably: either the old content or all of the new is there after a crash.
+// writeFile replaces a file durably, and says what to do where it cannot.
 func writeFile(name string, content []byte, mode os.FileMode) error {
-	temporary, err := os.OpenFile(name+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
-	if err != nil {
-		return directoryError(filepath.Dir(name), err)
-	}
-	_, err = temporary.Write(content)
-	err = errors.Join(err, temporary.Sync(), temporary.Close())
-	if err == nil {
-		err = os.Rename(name+".tmp", name)
-	}
-	if err == nil {
-		err = syncDirectory(filepath.Dir(name))
-	}
-	if err != nil {
+	if err := durable.WriteFile(name, content, mode); err != nil {
 		return directoryError(filepath.Dir(name), err)
 	}
 	return nil
-}
-
-func syncDirectory(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

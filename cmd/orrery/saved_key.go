@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/orrery-kafka/orrery"
+	"github.com/orrery-kafka/orrery/internal/durable"
 )
 
 // savedKey is a cluster's API key as `orrery api-key create --save` keeps it: a file for each cluster, readable
@@ -46,23 +47,7 @@ func (p *program) saveKey(clusterID string, key savedKey) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return "", err
 	}
-	return path, replaceFile(path, append(document, '\n'))
-}
-
-// replaceFile writes a file for its owner only, so that a crash leaves the old content or the new.
-func replaceFile(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".saving-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
+	return path, durable.WriteFile(path, append(document, '\n'), 0o600)
 }
 
 // loadKey returns the saved key of a cluster; ok is false where none is saved. It refuses a file that others may

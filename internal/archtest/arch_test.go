@@ -41,7 +41,7 @@ var allowed = map[string][]string{
 	"internal/substrate/substratetest": {"internal/substrate", "internal/poll"},
 	"internal/substrate/kube":          {"internal/substrate", "internal/pki", "internal/balancer", "internal/dns"},
 	"internal/substrate/process":       {"internal/substrate", "internal/pki", "internal/balancer", "internal/dns", "internal/engine"},
-	"internal/substrate/inproc":        {"internal/substrate", "internal/pki", "internal/balancer"}, // the wiring hands it a start-gateway function
+	"internal/substrate/inproc":        {"internal/substrate", "internal/pki", "internal/balancer", "internal/durable"}, // the wiring hands it a start-gateway function
 	"internal/brokers":                 {},
 	"internal/brokers/brokerstest":     {"internal/brokers", "internal/poll"},
 	"internal/brokers/kafka":           {"internal/brokers", "internal/tenancy"},
@@ -53,14 +53,15 @@ var allowed = map[string][]string{
 	"internal/operator":            {"internal/substrate", "internal/brokers", "internal/profile", "internal/rollout"},
 	"internal/satellite":           {"internal/link", "internal/operator", "internal/brokers", "internal/tenancy", "internal/pki"},
 	"internal/gateway":             {"internal/tenancy", "internal/authz", "internal/quota"},
-	"internal/gateway/gatewaytest": {"internal/gateway", "internal/tenancy"}, // gateways in front of a real engine, for tests of the gateway and of its second face
+	"internal/gateway/gatewaytest": {"internal/gateway", "internal/tenancy", "internal/kafkatest"}, // gateways in front of a real engine, for tests of the gateway and of its second face
 	"internal/kafkarest":           {"internal/gateway"},
 	"internal/balancer":            {},
 	"internal/dns":                 {},
-	"internal/pki":                 {},
+	"internal/durable":             {}, // files that survive a crash, for whoever keeps any
+	"internal/pki":                 {"internal/durable"},
 	"internal/poll":                {}, // for tests, and suites of tests
 	"internal/prober":              {},
-	"internal/engine":              {},
+	"internal/engine":              {"internal/durable"},
 	"internal/kafkatest":           {"internal/engine"},
 	"internal/archtest":            {},
 	"internal/sim":                 {"*"},

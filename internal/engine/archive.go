@@ -18,6 +18,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
+
+	"github.com/orrery-kafka/orrery/internal/durable"
 )
 
 const (
@@ -56,7 +58,7 @@ func (i *Installation) ready(ctx context.Context, java javaProgram, progress io.
 	if err := t.run(ctx); err != nil {
 		return err
 	}
-	if err := writeDurably(bootstrap, i.Bootstrap); err != nil {
+	if err := durable.WriteFile(bootstrap, i.Bootstrap, 0o644); err != nil {
 		return err
 	}
 	return os.Rename(t.archive, i.Archive)

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -18,6 +17,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/orrery-kafka/orrery/internal/durable"
 )
 
 // NewID makes an id for a cluster or for a data directory: 16 bytes of random, base64url. Like Kafka's own it does
@@ -73,20 +74,27 @@ func (i Installation) Format(dir string, s Storage, now time.Time) error {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
 	if len(s.Voters) > 0 {
 		checkpoint, err := votersCheckpoint(s, now)
 		if err != nil {
 			return fmt.Errorf("format %s: %w", dir, err)
 		}
-		if err := writeDurably(filepath.Join(dir, "__cluster_metadata-0", "00000000000000000000-0000000000.checkpoint"), checkpoint); err != nil {
+		metadata := filepath.Join(dir, "__cluster_metadata-0")
+		if err := os.MkdirAll(metadata, 0o755); err != nil {
+			return err
+		}
+		if err := durable.WriteFile(filepath.Join(metadata, "00000000000000000000-0000000000.checkpoint"), checkpoint, 0o644); err != nil {
 			return err
 		}
 	}
-	if err := writeDurably(filepath.Join(dir, bootstrapFile), i.Bootstrap); err != nil {
+	if err := durable.WriteFile(filepath.Join(dir, bootstrapFile), i.Bootstrap, 0o644); err != nil {
 		return err
 	}
 	// Last, because its presence says that the directory is formatted.
-	return writeDurably(metaFile, fmt.Appendf(nil, "cluster.id=%s\ndirectory.id=%s\nnode.id=%d\nversion=1\n", s.ClusterID, s.DirectoryID, s.NodeID))
+	return durable.WriteFile(metaFile, fmt.Appendf(nil, "cluster.id=%s\ndirectory.id=%s\nnode.id=%d\nversion=1\n", s.ClusterID, s.DirectoryID, s.NodeID), 0o644)
 }
 
 func checkMeta(dir string, meta []byte, s Storage) error {
@@ -164,31 +172,4 @@ func appendControlBatch(dst []byte, offset int64, now time.Time, records ...cont
 	binary.BigEndian.PutUint32(frame[8:], uint32(len(frame)-beforeLength))
 	binary.BigEndian.PutUint32(frame[17:], crc32.Checksum(frame[beforeSum:], crc32.MakeTable(crc32.Castagnoli)))
 	return append(dst, frame...)
-}
-
-// writeDurably writes a file that is whole or absent, whatever happens, and that survives a crash once it returns.
-func writeDurably(path string, content []byte) error {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	file, err := os.CreateTemp(dir, "."+filepath.Base(path)+"-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(file.Name()) }() // it is gone where the rename succeeded
-	if _, err := io.Copy(file, bytes.NewReader(content)); err != nil {
-		return errors.Join(err, file.Close())
-	}
-	if err := errors.Join(file.Chmod(0o644), file.Sync(), file.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(file.Name(), path); err != nil {
-		return err
-	}
-	directory, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(directory.Sync(), directory.Close())
 }

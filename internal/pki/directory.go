@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/orrery-kafka/orrery/internal/durable"
 )
 
 // The files of an authority's directory.
@@ -179,36 +181,18 @@ func save(dir string, certificatePEM []byte, key *ecdsa.PrivateKey) error {
 	err = errors.Join(os.RemoveAll(fresh), os.MkdirAll(fresh, 0o700))
 	if err == nil {
 		err = errors.Join(
-			writeFile(filepath.Join(fresh, KeyFile), keyPEM, 0o600),
-			writeFile(filepath.Join(fresh, CertificateFile), certificatePEM, 0o644),
-			syncDir(fresh),
+			durable.WriteFile(filepath.Join(fresh, KeyFile), keyPEM, 0o600),
+			durable.WriteFile(filepath.Join(fresh, CertificateFile), certificatePEM, 0o644),
 			os.RemoveAll(dir))
 	}
 	if err == nil {
 		err = os.Rename(fresh, dir)
 	}
 	if err == nil {
-		err = syncDir(filepath.Dir(dir))
+		err = durable.SyncDirectory(filepath.Dir(dir))
 	}
 	if err != nil {
 		return fmt.Errorf("pki: writing the certificate authority into %s: %w", dir, err)
 	}
 	return nil
-}
-
-func writeFile(path string, content []byte, mode fs.FileMode) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	return errors.Join(err, f.Sync(), f.Close())
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/orrery-kafka/orrery"
+	"github.com/orrery-kafka/orrery/internal/durable"
 )
 
 // ledgerFormat is the version of a ledger entry that this program writes. It reads no other.
@@ -102,19 +103,7 @@ func (l ledger) write(e entry) error {
 	if err != nil {
 		return fmt.Errorf("satellite: encoding the ledger entry of %s: %w", e.ID, err)
 	}
-	path := l.path(e.ID)
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("satellite: writing the ledger: %w", err)
-	}
-	_, err = f.Write(append(content, '\n'))
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(path+".new", path)
-	}
-	if err == nil {
-		err = l.sync()
-	}
+	err = durable.WriteFile(l.path(e.ID), append(content, '\n'), 0o600)
 	if err != nil {
 		return fmt.Errorf("satellite: writing the ledger entry of %s: %w", e.ID, err)
 	}
@@ -125,18 +114,10 @@ func (l ledger) write(e entry) error {
 func (l ledger) forget(id string) error {
 	err := os.Remove(l.path(id))
 	if err == nil || errors.Is(err, os.ErrNotExist) {
-		err = l.sync()
+		err = durable.SyncDirectory(l.dir)
 	}
 	if err != nil {
 		return fmt.Errorf("satellite: removing the ledger entry of %s: %w", id, err)
 	}
 	return nil
-}
-
-func (l ledger) sync() error {
-	d, err := os.Open(l.dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

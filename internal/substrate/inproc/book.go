@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/orrery-kafka/orrery"
+	"github.com/orrery-kafka/orrery/internal/durable"
 )
 
 // recordFormat is the version of cluster.json that this program writes. It reads no other.
@@ -63,18 +64,10 @@ func (r record) write(dir string) error {
 	if err != nil {
 		return fmt.Errorf("encoding the record of %s: %w", r.ID, err)
 	}
-	if err := writeSynced(filepath.Join(dir, recordFile), append(content, '\n')); err != nil {
+	if err := durable.WriteFile(filepath.Join(dir, recordFile), append(content, '\n'), 0o600); err != nil {
 		return fmt.Errorf("writing the record of %s: %w", r.ID, err)
 	}
 	return nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // ports returns the ports that the record reserves.

@@ -15,6 +15,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/orrery-kafka/orrery/internal/durable"
 )
 
 // Compaction of the engine stands still everything else while it runs, some seconds per GiB, and rewrites the
@@ -192,7 +194,7 @@ func (e *engine) keep(topics []logTopic) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(mark.Sync(), mark.Close(), syncDir(kept), syncDir(filepath.Dir(kept)))
+	return errors.Join(mark.Sync(), mark.Close(), durable.SyncDirectory(kept), durable.SyncDirectory(filepath.Dir(kept)))
 }
 
 // linkLog gives the segments and indexes in one directory a second name in another.
@@ -214,13 +216,13 @@ func linkLog(from, to string) error {
 			}
 		}
 	}
-	return syncDir(to)
+	return durable.SyncDirectory(to)
 }
 
 func (e *engine) syncPartitions(topics []logTopic) error {
 	for _, t := range topics {
 		for p := range int32(t.partitions) {
-			if err := syncDir(e.partitionDir(t.name, p)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			if err := durable.SyncDirectory(e.partitionDir(t.name, p)); err != nil && !errors.Is(err, os.ErrNotExist) {
 				return err
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/orrery-kafka/orrery"
+	"github.com/orrery-kafka/orrery/internal/durable"
 )
 
 // create makes the directory, chooses the addresses and stores both, in that order: what is not in the record
@@ -43,7 +44,7 @@ func (s *Substrate) create(id string, spec orrery.PSCSpec) error {
 	if err := os.MkdirAll(c.dir, 0o700); err != nil {
 		return fmt.Errorf("making the directory of %s: %w", id, err)
 	}
-	if err := errors.Join(c.record.write(c.dir), syncDir(s.config.Dir)); err != nil {
+	if err := errors.Join(c.record.write(c.dir), durable.SyncDirectory(s.config.Dir)); err != nil {
 		return err
 	}
 	s.clusters[id] = c
@@ -78,7 +79,7 @@ func (s *Substrate) delete(c *cluster) error {
 		err = os.Rename(c.dir, rubbish)
 	}
 	if err == nil {
-		err = errors.Join(syncDir(s.config.Dir), os.RemoveAll(rubbish))
+		err = errors.Join(durable.SyncDirectory(s.config.Dir), os.RemoveAll(rubbish))
 	}
 	if err != nil {
 		return fmt.Errorf("removing the data of %s: %w", c.id, err)

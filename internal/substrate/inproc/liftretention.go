@@ -13,6 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/orrery-kafka/orrery/internal/durable"
 )
 
 // settings are configuration values by topic and key.
@@ -36,7 +38,7 @@ func (e *engine) liftRetention(ctx context.Context, client *kgo.Client, topics [
 		return nil, err
 	}
 	path := filepath.Join(filepath.Dir(e.dir), keptFile)
-	if err := writeSynced(path, note); err != nil {
+	if err := durable.WriteFile(path, note, 0o600); err != nil {
 		return nil, err
 	}
 	cluster := engineConfiguration(e.spec.Configuration)
@@ -62,23 +64,6 @@ func (e *engine) liftRetention(ctx context.Context, client *kgo.Client, topics [
 
 func brokerRetention(time, size string) settings {
 	return settings{"": {brokerRetentionMS: time, brokerRetentionSize: size}} // "": of the whole cluster
-}
-
-// writeSynced replaces a file so that a crash leaves the old one, none, or the new one.
-func writeSynced(path string, content []byte) error {
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(path+".new", path)
-	}
-	if err == nil {
-		err = syncDir(filepath.Dir(path))
-	}
-	return err
 }
 
 // restoreAfterCrash sets the retention of topics again that a compaction had lifted when the process ended. (The
