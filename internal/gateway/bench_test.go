@@ -15,7 +15,7 @@ var sizes = []int{1 << 10, 64 << 10, 900 << 10}
 
 // BenchmarkProduce is one Produce request at a time through TLS, the gateway and the engine.
 func BenchmarkProduce(b *testing.B) {
-	c := gatewaytest.Start(b, gatewaytest.Options{Engine: []kfake.Opt{kfake.DataDir(b.TempDir())}})
+	c := gatewaytest.Start(b, gatewaytest.Options{Embedded: []kfake.Opt{kfake.DataDir(b.TempDir())}})
 	r := authenticated(b, c, c.Admin(c.Tenant("lkc-aaaaaa")))
 	createTopic(b, c, "lkc-aaaaaa_orders", 1)
 	for _, size := range sizes {

@@ -275,7 +275,7 @@ func TestSyncOnAnotherConnection(t *testing.T) {
 // engineClient goes around the gateways.
 func engineClient(t testing.TB, c *gatewaytest.Cluster) *kgo.Client {
 	t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(c.Engine.ListenAddrs()...))
+	client, err := kgo.NewClient(c.Kafka.ClientOptions("")...)
 	if err != nil {
 		t.Fatal(err)
 	}

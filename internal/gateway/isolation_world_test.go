@@ -63,6 +63,7 @@ type intruder struct {
 // newWorld starts one. A fault that a gateway caught is a finding.
 func newWorld(t testing.TB) *world {
 	t.Helper()
+	gatewaytest.EmbeddedOnly(t, "it looks for effects inside the engine, thousands of times")
 	w := &world{t: t}
 	w.warden = newWarden(w.find)
 	w.cluster = gatewaytest.Start(t, gatewaytest.Options{
@@ -72,7 +73,7 @@ func newWorld(t testing.TB) *world {
 		w.warden.ports = append(w.warden.ports, b.Port)
 	}
 	var err error
-	if w.direct, err = kgo.NewClient(kgo.SeedBrokers(w.cluster.Engine.ListenAddrs()...), kgo.MetadataMinAge(20*time.Millisecond)); err != nil {
+	if w.direct, err = kgo.NewClient(kgo.SeedBrokers(w.cluster.Kafka.Addresses("")...), kgo.MetadataMinAge(20*time.Millisecond)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.direct.Close)
@@ -189,7 +190,7 @@ func (w *world) joinVictim() {
 		}
 	}
 	for _, group := range []string{"workers", "next"} {
-		if _, err := w.cluster.Engine.WaitGroupStable(testContext(w.t), victimID+"_"+group, 1); err != nil {
+		if _, err := w.cluster.Kafka.Embedded.WaitGroupStable(testContext(w.t), victimID+"_"+group, 1); err != nil {
 			w.t.Fatal(err)
 		}
 	}
@@ -402,7 +403,7 @@ func (w *world) groupLines(ctx context.Context, prefix string) (lines []string) 
 		})
 	}
 	for _, g := range groups {
-		info := w.cluster.Engine.GroupInfo(g)
+		info := w.cluster.Kafka.Embedded.GroupInfo(g)
 		if info == nil {
 			add("group %s is listed and not there", g)
 			continue

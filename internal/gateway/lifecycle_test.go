@@ -210,7 +210,7 @@ func TestNewGatewayKnowsItsStateBeforeItServes(t *testing.T) {
 	g, err := gateway.New(gateway.Config{
 		PhysicalClusterID: gatewaytest.PhysicalClusterID, Node: 7, TLS: &tls.Config{},
 		DialBroker: func(context.Context, int32) (net.Conn, error) { return nil, net.ErrClosed },
-		Control:    gateway.Control{Seeds: c.Engine.ListenAddrs()},
+		Control:    c.Control(),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -81,6 +81,9 @@ func (r *resident) createTopic(name string, partitions int32) {
 	if _, err := r.admin().CreateTopic(testContext(r.t), partitions, -1, nil, name); err != nil {
 		r.t.Fatalf("creating %s: %v", name, err)
 	}
+	if err := gatewaytest.Known(testContext(r.t), r.cluster.Kafka, r.tenant.LogicalClusterID+"_"+name); err != nil {
+		r.t.Fatal(err)
+	}
 }
 
 // spiedConn searches what it reads. Every test gives its tenants ids that begin with lkc-, six letters, and never

@@ -21,12 +21,15 @@ func testContext(t testing.TB) context.Context {
 // createTopic makes a topic as the broker knows it.
 func createTopic(t testing.TB, c *gatewaytest.Cluster, physical string, partitions int32) {
 	t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(c.Engine.ListenAddrs()...))
+	client, err := kgo.NewClient(c.Kafka.ClientOptions("")...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer client.Close()
 	if _, err := kadm.NewClient(client).CreateTopic(testContext(t), partitions, 1, nil, physical); err != nil {
+		t.Fatal(err)
+	}
+	if err := gatewaytest.Known(testContext(t), c.Kafka, physical); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,6 +1,6 @@
 // Package gatewaytest starts gateways in front of a real engine, for the tests of the gateway and of what stands on
-// it: the embedded engine with its state topics, one gateway for each broker with TLS on loopback, and tenants and
-// API keys written to the state topic as a satellite would.
+// it: brokers with their state topics, one gateway for each broker with TLS on loopback, and tenants and API keys
+// written to the state topic as a satellite would. Main runs a package's tests on every engine.
 package gatewaytest
 
 import (
@@ -28,6 +28,7 @@ import (
 
 	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/gateway"
+	"github.com/orrery-kafka/orrery/internal/kafkatest"
 	"github.com/orrery-kafka/orrery/internal/tenancy"
 )
 
@@ -42,6 +43,7 @@ const (
 
 // Options say what to start. The zero value is one broker.
 type Options struct {
+	// Brokers is at least how many; Apache Kafka has three of them if it is more than one.
 	Brokers int
 	Limits  gateway.Limits
 	Logger  *slog.Logger
@@ -49,13 +51,18 @@ type Options struct {
 	Registerer prometheus.Registerer
 	// Dial replaces the tenants' path to a broker; dial is the one that it replaces.
 	Dial func(dial func(ctx context.Context, node int32) (net.Conn, error)) func(ctx context.Context, node int32) (net.Conn, error)
-	// Engine are more options of the embedded engine.
-	Engine []kfake.Opt
+	// Embedded are more options of the embedded engine.
+	Embedded []kfake.Opt
+	// Engine runs the brokers; empty means the one that Main runs the tests on, or else the embedded one.
+	Engine kafkatest.Engine
+	// Own is true for a test that breaks brokers: it gets its own instead of those that other tests use too.
+	Own bool
 }
 
 // Cluster is a running physical cluster with its gateways.
 type Cluster struct {
-	Engine   *kfake.Cluster
+	// Kafka are the brokers. Their superuser sees everything.
+	Kafka    *kafkatest.Cluster
 	Gateways []*gateway.Gateway
 	// Endpoints are the addresses of the gateways.
 	Endpoints orrery.Endpoints
@@ -76,24 +83,16 @@ type Key struct {
 // Start starts everything and ends it with the test.
 func Start(t testing.TB, o Options) *Cluster {
 	t.Helper()
-	brokers := max(o.Brokers, 1)
-	engine, err := kfake.NewCluster(append([]kfake.Opt{
-		kfake.NumBrokers(brokers), kfake.DefaultNumPartitions(1), kfake.SeedTopics(1, topicTenants, topicGateways),
-	}, o.Engine...)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(engine.Close)
-	c := &Cluster{Engine: engine, t: t}
-	c.admin, err = kgo.NewClient(kgo.SeedBrokers(engine.ListenAddrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
-	if err != nil {
+	c := &Cluster{Kafka: startKafka(t, o), t: t}
+	var err error
+	if c.admin, err = kgo.NewClient(append(c.Kafka.ClientOptions(""), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))...); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.admin.Close)
-	c.tail = startTail(t, engine.ListenAddrs())
+	c.tail = startTail(t, c.Kafka.ClientOptions(""))
 	var server *tls.Config
 	server, c.TLS = certificates(t)
-	listeners := make([]net.Listener, brokers)
+	listeners := make([]net.Listener, len(c.Kafka.Brokers))
 	for node := range listeners {
 		if listeners[node], err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 			t.Fatal(err)
@@ -118,18 +117,15 @@ func Start(t testing.TB, o Options) *Cluster {
 
 func (c *Cluster) startGateway(node int32, listener net.Listener, server *tls.Config, o Options) {
 	c.t.Helper()
-	dial := func(ctx context.Context, node int32) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "tcp", c.Engine.ListenAddrs()[node])
-	}
+	dial := c.DialBroker
 	if o.Dial != nil {
 		dial = o.Dial(dial)
 	}
-	g, err := gateway.New(gateway.Config{
-		PhysicalClusterID: PhysicalClusterID, Node: node, TLS: server, DialBroker: dial,
-		Control:          gateway.Control{Seeds: c.Engine.ListenAddrs()},
-		CheckProducerIDs: true, Limits: o.Limits, Logger: o.Logger, Registerer: o.Registerer,
-	})
+	config := gateway.Config{
+		PhysicalClusterID: PhysicalClusterID, Node: node, TLS: server, DialBroker: dial, Control: c.Control(),
+		CheckProducerIDs: c.Kafka.Engine == kafkatest.Embedded, Limits: o.Limits, Logger: o.Logger, Registerer: o.Registerer,
+	}
+	g, err := gateway.New(config)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -300,11 +296,11 @@ type tail struct {
 	changed chan struct{}
 }
 
-func startTail(t testing.TB, seeds []string) *tail {
+func startTail(t testing.TB, options []kgo.Opt) *tail {
 	t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(seeds...), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{
+	client, err := kgo.NewClient(append(options, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{
 		topicGateways: {0: kgo.NewOffset().AtStart()},
-	}))
+	}))...)
 	if err != nil {
 		t.Fatal(err)
 	}

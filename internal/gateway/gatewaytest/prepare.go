@@ -1,0 +1,174 @@
+package gatewaytest
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/orrery-kafka/orrery/internal/kafkatest"
+)
+
+const (
+	topicACLs   = "_orrery_acls"
+	askInterval = 10 * time.Millisecond
+)
+
+// prepare makes a cluster of Apache Kafka new: empty state topics, nothing of a tenant, and coordinators that
+// answer at once.
+func prepare(kafka *kafkatest.Cluster) error {
+	client, err := kgo.NewClient(append(kafka.ClientOptions(""), kgo.MetadataMinAge(askInterval))...)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeoutCause(context.Background(), time.Minute, errors.New("the brokers were not ready in time"))
+	defer cancel()
+	admin := kadm.NewClient(client)
+	present, err := admin.ListTopicsWithInternal(ctx)
+	if err != nil {
+		return err
+	}
+	if err := removeTenants(ctx, admin, present); err != nil {
+		return fmt.Errorf("remove what another test left: %w", err)
+	}
+	if !present.Has(topicTenants) {
+		return errors.Join(createState(ctx, admin, len(kafka.Brokers)), Known(ctx, kafka, topicTenants, topicGateways, topicACLs), coordinators(ctx, client))
+	}
+	ends, err := admin.ListEndOffsets(ctx, topicTenants, topicGateways, topicACLs)
+	if err != nil {
+		return err
+	}
+	emptied, err := admin.DeleteRecords(ctx, ends.Offsets())
+	return errors.Join(err, emptied.Error())
+}
+
+func createState(ctx context.Context, admin *kadm.Client, replicas int) error {
+	created, err := admin.CreateTopics(ctx, 1, int16(replicas), nil, topicTenants, topicGateways, topicACLs)
+	return errors.Join(err, created.Error())
+}
+
+// removeTenants deletes the topics and groups of every tenant. Transactional ids stay: a broker forgets them itself.
+func removeTenants(ctx context.Context, admin *kadm.Client, present kadm.TopicDetails) error {
+	var left []string
+	for _, name := range present.Names() {
+		if strings.HasPrefix(name, "lkc-") {
+			left = append(left, name)
+		}
+	}
+	if len(left) > 0 {
+		deleted, err := admin.DeleteTopics(ctx, left...)
+		if err = errors.Join(err, deleted.Error()); err != nil {
+			return err
+		}
+	}
+	groups, err := admin.ListGroups(ctx)
+	if err != nil {
+		return err
+	}
+	names := groups.Groups()
+	if len(names) == 0 {
+		return nil
+	}
+	// A member that left without a word is in a group until its session ends, and nobody else may end that.
+	return ask(ctx, func() error {
+		deleted, err := admin.DeleteGroups(ctx, names...)
+		if err != nil {
+			return err
+		}
+		for _, g := range deleted {
+			if g.Err != nil && !errors.Is(g.Err, kerr.GroupIDNotFound) {
+				err = errors.Join(err, fmt.Errorf("group %s: %w", g.Group, g.Err))
+			}
+		}
+		return err
+	})
+}
+
+// coordinators makes the brokers create their internal topics.
+func coordinators(ctx context.Context, client *kgo.Client) error {
+	shareKey := "lkc-warmup:" + base64.RawURLEncoding.EncodeToString(make([]byte, 16)) + ":0"
+	for kind, key := range []string{"lkc-warmup", "lkc-warmup", shareKey} {
+		request := kmsg.NewPtrFindCoordinatorRequest()
+		request.CoordinatorType, request.CoordinatorKeys = int8(kind), []string{key}
+		err := ask(ctx, func() error {
+			response, err := request.RequestWith(ctx, client)
+			if err != nil {
+				return err
+			}
+			for _, c := range response.Coordinators {
+				err = errors.Join(err, kerr.ErrorForCode(c.ErrorCode))
+			}
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("find a coordinator of type %d: %w", kind, err)
+		}
+	}
+	return nil
+}
+
+// Known waits until every broker knows topics and their leaders. A broker learns of a new topic a little after it
+// was created, and clients try again, but a test that speaks the protocol itself does not.
+func Known(ctx context.Context, kafka *kafkatest.Cluster, topics ...string) error {
+	if kafka.Engine != kafkatest.Apache {
+		return nil
+	}
+	client, err := kgo.NewClient(kafka.ClientOptions("")...)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	for _, b := range kafka.Brokers {
+		if err := ask(ctx, func() error { return knows(ctx, client.Broker(int(b.Node)), topics) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func knows(ctx context.Context, broker *kgo.Broker, topics []string) error {
+	request := kmsg.NewPtrMetadataRequest()
+	for _, name := range topics {
+		request.Topics = append(request.Topics, kmsg.MetadataRequestTopic{Topic: &name})
+	}
+	response, err := request.RequestWith(ctx, broker)
+	if err != nil {
+		return err
+	}
+	for _, t := range response.Topics {
+		if t.ErrorCode != 0 {
+			return fmt.Errorf("topic %s: %w", *t.Topic, kerr.ErrorForCode(t.ErrorCode))
+		}
+		for _, p := range t.Partitions {
+			if p.ErrorCode != 0 || p.Leader < 0 {
+				return fmt.Errorf("topic %s, partition %d: %w", *t.Topic, p.Partition, kerr.ErrorForCode(p.ErrorCode))
+			}
+		}
+	}
+	return nil
+}
+
+// ask tries until there is no error or the context ends.
+func ask(ctx context.Context, attempt func() error) error {
+	tick := time.NewTicker(askInterval)
+	defer tick.Stop()
+	for {
+		err := attempt()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		}
+	}
+}

@@ -1,0 +1,69 @@
+package gateway
+
+import "github.com/twmb/franz-go/pkg/kmsg"
+
+// ACL is what a broker must allow one of the gateway's principals, from every host.
+type ACL struct {
+	Resource kmsg.ACLResourceType
+	// Name is the resource's, or with Prefixed what the names of all of them begin with.
+	Name       string
+	Prefixed   bool
+	Operations []kmsg.ACLOperation
+}
+
+// topicACLs is the state topic of the tenants' own ACLs.
+const topicACLs = "_orrery_acls"
+
+// ofTenants begins the name of everything that a logical cluster has at a broker.
+const ofTenants = "lkc-"
+
+// kafkaCluster is the name that every broker's cluster resource has.
+const kafkaCluster = "kafka-cluster"
+
+// TenantsACLs are those of the principal that tenants' requests travel as. It reaches names of logical clusters and
+// nothing of the platform; that one tenant does not reach another is the gateway's to see to. It needs neither
+// IdempotentWrite (WRITE on some topic is enough since Kafka 2.8) nor DESCRIBE of the cluster (without it lists of
+// groups and transactions have what may be described, which is what is wanted).
+func TenantsACLs() []ACL {
+	return []ACL{
+		{Resource: kmsg.ACLResourceTypeTopic, Name: ofTenants, Prefixed: true, Operations: []kmsg.ACLOperation{
+			kmsg.ACLOperationRead, kmsg.ACLOperationWrite, kmsg.ACLOperationCreate, kmsg.ACLOperationDelete,
+			kmsg.ACLOperationAlter, // CreatePartitions
+			kmsg.ACLOperationDescribe, kmsg.ACLOperationDescribeConfigs, kmsg.ACLOperationAlterConfigs,
+		}},
+		{Resource: kmsg.ACLResourceTypeGroup, Name: ofTenants, Prefixed: true, Operations: []kmsg.ACLOperation{
+			kmsg.ACLOperationRead, kmsg.ACLOperationDelete, kmsg.ACLOperationDescribe,
+			kmsg.ACLOperationDescribeConfigs, kmsg.ACLOperationAlterConfigs,
+		}},
+		{Resource: kmsg.ACLResourceTypeTransactionalId, Name: ofTenants, Prefixed: true, Operations: []kmsg.ACLOperation{
+			kmsg.ACLOperationWrite, kmsg.ACLOperationDescribe,
+		}},
+		// ListConfigResources, of which the gateway leaves what is the tenant's.
+		{Resource: kmsg.ACLResourceTypeCluster, Name: kafkaCluster, Operations: []kmsg.ACLOperation{kmsg.ACLOperationDescribeConfigs}},
+	}
+}
+
+// ControlACLs are those of the principal that the gateway's own requests travel as. It follows the state topics,
+// writes the ones that gateways write, and asks about what tenants have.
+func ControlACLs() []ACL {
+	write := []kmsg.ACLOperation{kmsg.ACLOperationWrite, kmsg.ACLOperationDescribe}
+	return []ACL{
+		{Resource: kmsg.ACLResourceTypeTopic, Name: "_orrery_", Prefixed: true, Operations: []kmsg.ACLOperation{
+			kmsg.ACLOperationRead, kmsg.ACLOperationDescribe,
+		}},
+		{Resource: kmsg.ACLResourceTypeTopic, Name: topicGateways, Operations: write},
+		{Resource: kmsg.ACLResourceTypeTopic, Name: topicACLs, Operations: write},
+		// Names and ids of topics, numbers of partitions, which settings a topic has.
+		{Resource: kmsg.ACLResourceTypeTopic, Name: ofTenants, Prefixed: true, Operations: []kmsg.ACLOperation{
+			kmsg.ACLOperationDescribe, kmsg.ACLOperationDescribeConfigs,
+		}},
+		// The protocol type of a group (SyncGroup below version 5), and which settings a group has.
+		{Resource: kmsg.ACLResourceTypeGroup, Name: ofTenants, Prefixed: true, Operations: []kmsg.ACLOperation{
+			kmsg.ACLOperationDescribe, kmsg.ACLOperationDescribeConfigs,
+		}},
+		// Whose a producer id is, where the engine does not see to it (Config.CheckProducerIDs).
+		{Resource: kmsg.ACLResourceTypeTransactionalId, Name: ofTenants, Prefixed: true, Operations: []kmsg.ACLOperation{
+			kmsg.ACLOperationDescribe,
+		}},
+	}
+}
