@@ -5,12 +5,13 @@ GO_WANTED := 1.26
 CACHE := $(CURDIR)/.cache
 PYTHON := $(CACHE)/python/bin/python
 JAVA_LIBS := $(CACHE)/java
+GO_CLIENTS := $(CACHE)/clients
 GOLANGCI_LINT := $(CACHE)/bin/golangci-lint
 GOLANGCI_LINT_VERSION := v2.15.0
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-short lint bench golden fuzz clients clean go
+.PHONY: help run build test test-short lint bench matrix golden fuzz clients matrix-clients clean go
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -23,7 +24,7 @@ build: go ## build bin/orrery
 
 test: go clients build ## run every test: unit, conformance, end to end with Go, Python and Java clients
 	@$(GO) vet ./...
-	ORRERY_TEST_PYTHON=$(PYTHON) ORRERY_TEST_JAVA_LIBS=$(JAVA_LIBS) $(GO) test -timeout 20m ./...
+	$(GO) test -timeout 20m ./...
 	$(GO) test -race -timeout 10m ./internal/balancer/... ./internal/pki/... ./internal/gateway/... ./internal/link/... ./internal/substrate/... ./internal/satellite/... ./internal/mothership/... ./embedded/...
 
 test-short: go ## the tests that need neither Python nor Java, in about a minute
@@ -38,16 +39,45 @@ lint: go $(GOLANGCI_LINT) ## run gofmt, go vet and golangci-lint; govulncheck wh
 bench: build ## measure, and write the figures with machine and commit to docs/measured.md
 	@$(GO) run ./test/bench -binary bin/orrery -out docs/measured.md
 
+matrix: build clients matrix-clients ## run one scenario with every Kafka client, and write docs/reference/clients.md
+	@$(GO) run ./test/matrix -binary bin/orrery -out docs/reference/clients.md
+
 golden: go ## rewrite the golden files (OpenAPI, link messages, CLI help); read the diff before you commit it
 	@$(GO) test ./api/... ./internal/rest/... ./internal/link/... ./internal/placement/... ./internal/profile/... ./cmd/... -run 'Golden|Help|OpenAPI' -update
 
-clients: $(PYTHON) $(JAVA_LIBS)/.done ## fetch the Kafka clients that the tests use
+clients: $(PYTHON) $(JAVA_LIBS)/.done $(GO_CLIENTS)/franz-go ## fetch the Kafka clients that the tests use
+
+matrix-clients: $(CACHE)/aiokafka/.done $(CACHE)/java-2.8.2/.done $(CACHE)/kafkajs/.done $(addprefix $(GO_CLIENTS)/,sarama kafka-go confluent-kafka-go) ## fetch the other Kafka clients, for make matrix
+	@command -v kcat >/dev/null || { echo "kcat is needed: apt-get install kcat"; exit 1; }
 
 # A client that cannot be fetched stops the tests with a reason: a skipped client would be a hole in the proof.
 $(PYTHON): test/clients/python/requirements.txt
 	@echo "Installing the Python client (confluent-kafka, brings librdkafka) into .cache/python ..."
 	@python3 -m venv $(CACHE)/python || { echo "python3 with venv is needed: apt-get install python3-venv"; exit 1; }
 	@$(CACHE)/python/bin/pip install -q --disable-pip-version-check -r $<
+	@touch $@
+
+$(CACHE)/aiokafka/.done: test/clients/aiokafka/requirements.txt
+	@echo "Installing aiokafka into .cache/aiokafka ..."
+	@python3 -m venv $(@D) || { echo "python3 with venv is needed: apt-get install python3-venv"; exit 1; }
+	@$(@D)/bin/pip install -q --disable-pip-version-check -r $<
+	@touch $@
+
+$(GO_CLIENTS)/%: test/clients/go/%/main.go test/clients/go/step/step.go test/clients/go/go.mod
+	@echo "Building the Go client $* into .cache/clients ..."
+	@test $* != confluent-kafka-go || command -v $$($(GO) env CC) >/dev/null || { echo "A C compiler is needed for confluent-kafka-go: apt-get install gcc libc6-dev"; exit 1; }
+	@cd test/clients/go && $(GO) build -trimpath -o $@ ./$*
+
+$(CACHE)/kafkajs/.done: test/clients/kafkajs/package.json test/clients/kafkajs/package-lock.json
+	@echo "Installing kafkajs with npm into .cache/kafkajs ..."
+	@command -v npm >/dev/null || { echo "Node.js with npm is needed: apt-get install nodejs npm"; exit 1; }
+	@mkdir -p $(@D) && cp $^ $(@D)/ && cd $(@D) && npm ci --silent --no-fund --no-audit
+	@touch $@
+
+$(CACHE)/java-2.8.2/.done: test/clients/java/pom.xml
+	@echo "Fetching an old Java client (kafka-clients 2.8.2) with Maven into .cache/java-2.8.2 ..."
+	@command -v mvn >/dev/null && command -v java >/dev/null || { echo "Java 17 and Maven are needed: apt-get install openjdk-17-jdk-headless maven"; exit 1; }
+	@mvn -q -B -f $< -Dkafka.version=2.8.2 org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DoutputDirectory=$(@D)
 	@touch $@
 
 $(JAVA_LIBS)/.done: test/clients/java/pom.xml

@@ -66,8 +66,9 @@ var allowed = map[string][]string{
 	"internal/archtest":            {},
 	"internal/sim":                 {"*"},
 	"embedded":                     {"*"},
-	"test/e2e":                     {}, // the program from outside: only its tests import anything
-	"test/bench":                   {}, // the same, measured
+	"test/e2e":                     {},                 // the program from outside: only its tests import anything
+	"test/bench":                   {},                 // the same, measured
+	"test/matrix":                  {"client", "wire"}, // the same, with every Kafka client
 	"cmd/orrery":                   {"*", "internal/sim"},
 }
 

@@ -3,25 +3,42 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.*;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.*;
 import org.apache.kafka.clients.consumer.*;
 import org.apache.kafka.clients.producer.*;
+import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.serialization.*;
+import org.apache.kafka.common.utils.AppInfoParser;
 
 /**
- * One tenant's life with Apache Kafka's Java client, unmodified: create topics, produce, consume in a classic and in a
- * KIP-848 group, transactions. Prints what it saw as JSON; the Go test that starts it judges.
+ * The scenario with Apache Kafka's Java client, unmodified; ../README.md says what each step does. It keeps to what
+ * 2.8 and 4.x both have.
  *
  * <p>Usage: java -cp LIBS/* Scenario.java BOOTSTRAP API_KEY API_SECRET CA_FILE TAG RECORDS
  */
 public class Scenario {
   static final Duration DEADLINE = Duration.ofSeconds(60);
+  static final List<TopicPartition> ORDERS = IntStream.range(0, 4).mapToObj(p -> new TopicPartition("orders", p)).toList();
+  static final Map<String, String> steps = new LinkedHashMap<>();
+  static final Map<String, Object> common = new HashMap<>();
+  static Admin admin;
+  static String tag;
+  static int records, produced;
+  /** Whether the client is new enough for the next generation of the group protocol (KIP-848). */
+  static final boolean next = !AppInfoParser.getVersion().startsWith("2.");
+
+  interface Step {
+    void run() throws Exception;
+  }
 
   public static void main(String[] args) throws Exception {
-    String tag = args[4];
-    int records = Integer.parseInt(args[5]);
-    Map<String, Object> common = new HashMap<>();
+    tag = args[4];
+    records = Integer.parseInt(args[5]);
     common.put("bootstrap.servers", args[0]);
     common.put("security.protocol", "SASL_SSL");
     common.put("sasl.mechanism", "PLAIN");
@@ -29,73 +46,213 @@ public class Scenario {
         "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"%s\" password=\"%s\";", args[1], args[2]));
     common.put("ssl.truststore.type", "PEM");
     common.put("ssl.truststore.certificates", Files.readString(Path.of(args[3])));
-
-    try (Admin admin = Admin.create(common)) {
-      admin.createTopics(List.of(new NewTopic("orders", Optional.of(6), Optional.empty()), new NewTopic("shipments", Optional.of(1), Optional.empty())))
-          .all().get(60, TimeUnit.SECONDS);
-      produce(common, tag, records);
-      int classic = consume(common, tag, "billing", records, Map.of("group.protocol", "classic"));
-      int next = consume(common, tag, "billing-next", records, Map.of("group.protocol", "consumer"));
-      int transactional = transactions(common, tag);
-      System.out.printf("{\"classic\":%d,\"next\":%d,\"transactional\":%d,\"topics\":%s,\"groups\":%s,\"cluster\":\"%s\"}%n",
-          classic, next, transactional,
-          quoted(admin.listTopics().names().get(60, TimeUnit.SECONDS)),
-          quoted(admin.listGroups().all().get(60, TimeUnit.SECONDS).stream().map(GroupListing::groupId).toList()),
-          admin.describeCluster().clusterId().get(60, TimeUnit.SECONDS));
+    try (Admin opened = Admin.create(common)) {
+      admin = opened;
+      run("topics", Scenario::topics);
+      run("configs", Scenario::configs);
+      for (String codec : List.of("none", "gzip", "snappy", "lz4", "zstd")) {
+        run("produce-" + codec, () -> produce(codec));
+      }
+      run("consume", Scenario::consume);
+      run("classic-group", () -> group("billing", Map.of("heartbeat.interval.ms", 1000)));
+      if (next) {
+        run("kip848-group", () -> group("billing-next", Map.of("group.protocol", "consumer")));
+      } else {
+        steps.put("kip848-group", result("n/a", "the protocol came with 3.7"));
+      }
+      run("static-member", Scenario::staticMember);
+      run("transactions", Scenario::transactions);
+      run("offsets", Scenario::offsets);
+      run("delete-records", Scenario::deleteRecords);
+      run("own-names", Scenario::ownNames);
+      System.out.printf("{\"client\":%s,\"cluster\":%s,\"steps\":{%s}}%n",
+          quoted("Java kafka-clients " + AppInfoParser.getVersion()), quoted(get(admin.describeCluster().clusterId())),
+          steps.entrySet().stream().map(s -> quoted(s.getKey()) + ":" + s.getValue()).collect(Collectors.joining(",")));
     }
   }
 
-  static String quoted(Collection<String> names) {
-    List<String> sorted = new ArrayList<>(names);
-    Collections.sort(sorted);
-    return "[" + String.join(",", sorted.stream().map(n -> "\"" + n + "\"").toList()) + "]";
+  /** Runs a step; a failed one does not end the scenario. */
+  static void run(String name, Step step) {
+    try {
+      step.run();
+      steps.put(name, result("ok", ""));
+    } catch (Exception e) {
+      e.printStackTrace();
+      steps.put(name, result("failed", e.toString()));
+    }
   }
 
-  static Map<String, Object> with(Map<String, Object> common, Map<String, ?> more) {
+  static String result(String result, String detail) {
+    return "{\"result\":" + quoted(result) + ",\"detail\":" + quoted(detail) + "}";
+  }
+
+  static String quoted(String text) {
+    return "\"" + text.replace("\\", "\\\\").replace("\"", "\\\"").replaceAll("\\p{Cntrl}+", " ") + "\"";
+  }
+
+  static <T> T get(KafkaFuture<T> future) throws Exception {
+    return future.get(DEADLINE.toSeconds(), TimeUnit.SECONDS);
+  }
+
+  static void until(String what, BooleanSupplier condition) {
+    long end = System.nanoTime() + DEADLINE.toNanos();
+    while (!condition.getAsBoolean()) {
+      if (System.nanoTime() > end) {
+        throw new IllegalStateException("waited in vain for " + what);
+      }
+    }
+  }
+
+  static void same(String what, Object got, Object want) {
+    if (!got.equals(want)) {
+      throw new IllegalStateException(what + ": " + got + ", want " + want);
+    }
+  }
+
+  static Map<String, Object> with(Map<String, ?> more) {
     Map<String, Object> all = new HashMap<>(common);
     all.putAll(more);
     return all;
   }
 
-  static void produce(Map<String, Object> common, String tag, int records) throws Exception {
-    var settings = with(common, Map.of("enable.idempotence", true, "compression.type", "zstd", "linger.ms", 5));
+  static KafkaConsumer<String, String> consumer(Map<String, ?> more) {
+    Map<String, Object> settings = with(Map.of("auto.offset.reset", "earliest", "enable.auto.commit", false));
+    settings.putAll(more);
+    return new KafkaConsumer<>(settings, new StringDeserializer(), new StringDeserializer());
+  }
+
+  static String own(String value) {
+    if (!value.startsWith(tag + "-")) {
+      throw new IllegalStateException(tag + " got a record of another tenant: " + value);
+    }
+    return value;
+  }
+
+  @SuppressWarnings("unchecked")
+  static void topics() throws Exception {
+    List<NewTopic> topics = new ArrayList<>();
+    Map.of("orders", 4, "shipments", 1, "only-" + tag, 1, "retired", 1)
+        .forEach((name, partitions) -> topics.add(new NewTopic(name, Optional.of(partitions), Optional.empty())));
+    get(admin.createTopics(topics).all());
+    get(admin.createPartitions(Map.of("retired", NewPartitions.increaseTo(3))).all());
+    until("three partitions", () -> {
+      try {
+        var described = admin.describeTopics(List.of("retired"));
+        var all = described.getClass().getMethod(next ? "allTopicNames" : "all").invoke(described); // 2.8 and 4.x share no accessor
+        return ((KafkaFuture<Map<String, TopicDescription>>) all).get().get("retired").partitions().size() == 3;
+      } catch (Exception e) {
+        throw new IllegalStateException(e);
+      }
+    });
+    get(admin.deleteTopics(List.of("retired")).all());
+  }
+
+  static void configs() throws Exception {
+    var orders = new ConfigResource(ConfigResource.Type.TOPIC, "orders");
+    var hour = new AlterConfigOp(new ConfigEntry("retention.ms", "3600000"), AlterConfigOp.OpType.SET);
+    get(admin.incrementalAlterConfigs(Map.of(orders, List.of(hour))).all());
+    until("retention.ms to be an hour", () -> {
+      try {
+        return get(admin.describeConfigs(List.of(orders)).all()).get(orders).get("retention.ms").value().equals("3600000");
+      } catch (Exception e) {
+        throw new IllegalStateException(e);
+      }
+    });
+  }
+
+  static void produce(String codec) throws Exception {
+    var settings = with(Map.of("enable.idempotence", true, "compression.type", codec, "linger.ms", 5));
     try (var producer = new KafkaProducer<>(settings, new StringSerializer(), new StringSerializer())) {
       var sent = new ArrayList<java.util.concurrent.Future<RecordMetadata>>();
       for (int i = 0; i < records; i++) {
-        sent.add(producer.send(new ProducerRecord<>("orders", String.valueOf(i), tag + "-" + i)));
+        sent.add(producer.send(new ProducerRecord<>("orders", String.valueOf(i), tag + "-" + codec + "-" + i)));
       }
       for (var s : sent) {
         s.get(60, TimeUnit.SECONDS);
       }
     }
+    produced += records;
   }
 
-  static int consume(Map<String, Object> common, String tag, String group, int records, Map<String, ?> extra) {
-    var settings = with(with(common, extra), Map.of("group.id", group, "auto.offset.reset", "earliest", "enable.auto.commit", false));
+  static void consume() {
     Set<String> got = new HashSet<>();
-    try (var consumer = new KafkaConsumer<>(settings, new StringDeserializer(), new StringDeserializer())) {
-      consumer.subscribe(List.of("orders"));
-      long end = System.nanoTime() + DEADLINE.toNanos();
-      while (got.size() < records && System.nanoTime() < end) {
-        for (var r : consumer.poll(Duration.ofSeconds(1))) {
-          got.add(own(r.value(), tag));
-        }
-      }
-      consumer.commitSync(DEADLINE);
+    try (var consumer = consumer(Map.of())) {
+      consumer.assign(ORDERS);
+      consumer.seekToBeginning(ORDERS);
+      until(produced + " records", () -> {
+        poll(consumer, got);
+        return got.size() >= produced;
+      });
     }
-    return got.size();
+    same("records", got.size(), produced);
   }
 
-  /** Commits ten records and aborts ten; returns how many a read_committed consumer gets. */
-  static int transactions(Map<String, Object> common, String tag) {
-    var settings = with(common, Map.of("transactional.id", "shipper"));
-    try (var producer = new KafkaProducer<>(settings, new StringSerializer(), new StringSerializer())) {
+  static void poll(KafkaConsumer<String, String> consumer, Collection<String> got) {
+    for (var r : consumer.poll(Duration.ofMillis(50))) {
+      got.add(own(r.value()));
+    }
+  }
+
+  static KafkaConsumer<String, String> member(String group, Map<String, ?> extra) {
+    Map<String, Object> settings = new HashMap<>(extra);
+    settings.put("group.id", group);
+    var member = consumer(settings);
+    member.subscribe(List.of("orders"));
+    return member;
+  }
+
+  /** Waits until the members own every partition together, none twice and nobody nothing. */
+  @SafeVarargs
+  static void shared(Set<String> got, KafkaConsumer<String, String>... members) {
+    until(members.length + " members to share the partitions", () -> {
+      List<TopicPartition> owned = new ArrayList<>();
+      boolean idle = false;
+      for (var m : members) {
+        poll(m, got);
+        owned.addAll(m.assignment());
+        idle |= m.assignment().isEmpty();
+      }
+      return !idle && owned.size() == ORDERS.size() && owned.containsAll(ORDERS);
+    });
+  }
+
+  static void group(String name, Map<String, ?> extra) {
+    Set<String> got = new HashSet<>();
+    try (var first = member(name, extra)) {
+      shared(got, first);
+      try (var second = member(name, extra)) {
+        shared(got, first, second);
+      }
+      shared(got, first);
+      until(produced + " records", () -> {
+        poll(first, got);
+        return got.size() >= produced;
+      });
+      first.commitSync(DEADLINE);
+    }
+  }
+
+  static void staticMember() throws Exception {
+    for (int i = 0; i < 2; i++) {
+      try (var member = member("billing-static", Map.of("group.instance.id", "till-1"))) {
+        shared(new HashSet<>(), member);
+      } // a static member does not say that it leaves
+    }
+    var described = get(admin.describeConsumerGroups(List.of("billing-static")).all()).get("billing-static");
+    same("members", described.members().stream().map(m -> m.groupInstanceId().orElse("")).toList(), List.of("till-1"));
+  }
+
+  static void transactions() {
+    try (var consumer = member("shipping", Map.of("isolation.level", "read_committed"));
+        var producer = new KafkaProducer<>(with(Map.of("transactional.id", "shipper")), new StringSerializer(), new StringSerializer())) {
+      shared(new HashSet<>(), consumer);
       producer.initTransactions();
       for (String outcome : List.of("aborted", "committed")) {
         producer.beginTransaction();
         for (int i = 0; i < 10; i++) {
           producer.send(new ProducerRecord<>("shipments", tag + "-" + outcome + "-" + i));
         }
+        producer.sendOffsetsToTransaction(Map.of(ORDERS.get(0), new OffsetAndMetadata(1)), consumer.groupMetadata());
         if (outcome.equals("committed")) {
           producer.commitTransaction();
         } else {
@@ -103,29 +260,56 @@ public class Scenario {
           producer.abortTransaction();
         }
       }
+      same("offset", consumer.committed(Set.of(ORDERS.get(0)), DEADLINE).get(ORDERS.get(0)).offset(), 1L);
     }
-    int got = 0;
-    var reader = with(common, Map.of("isolation.level", "read_committed", "auto.offset.reset", "earliest", "enable.auto.commit", false));
-    try (var consumer = new KafkaConsumer<>(reader, new StringDeserializer(), new StringDeserializer())) {
-      consumer.assign(List.of(new TopicPartition("shipments", 0)));
-      consumer.seekToBeginning(List.of(new TopicPartition("shipments", 0)));
-      long end = System.nanoTime() + DEADLINE.toNanos();
-      while (got < 10 && System.nanoTime() < end) {
-        for (var r : consumer.poll(Duration.ofSeconds(1))) {
-          if (own(r.value(), tag).contains("aborted")) {
-            throw new IllegalStateException("a read_committed consumer got an aborted record");
-          }
-          got++;
-        }
-      }
+    List<String> got = new ArrayList<>();
+    var shipments = List.of(new TopicPartition("shipments", 0));
+    try (var reader = consumer(Map.of("isolation.level", "read_committed"))) {
+      reader.assign(shipments);
+      reader.seekToBeginning(shipments);
+      until("ten committed records", () -> {
+        poll(reader, got);
+        return got.size() >= 10;
+      });
     }
-    return got;
+    same("records", got, IntStream.range(0, 10).mapToObj(i -> tag + "-committed-" + i).toList());
   }
 
-  static String own(String value, String tag) {
-    if (!value.startsWith(tag + "-")) {
-      throw new IllegalStateException(tag + " got a record of another tenant: " + value);
+  static Map<TopicPartition, Long> listed(OffsetSpec spec) throws Exception {
+    Map<TopicPartition, Long> offsets = new HashMap<>();
+    get(admin.listOffsets(ORDERS.stream().collect(Collectors.toMap(p -> p, p -> spec))).all()).forEach((p, info) -> offsets.put(p, info.offset()));
+    return offsets;
+  }
+
+  static void offsets() throws Exception {
+    Map<OffsetSpec, Integer> resets = new LinkedHashMap<>();
+    resets.put(OffsetSpec.latest(), 0);
+    resets.put(OffsetSpec.earliest(), produced);
+    resets.put(OffsetSpec.forTimestamp(1), produced);
+    for (var reset : resets.entrySet()) {
+      Map<TopicPartition, OffsetAndMetadata> to = new HashMap<>();
+      listed(reset.getKey()).forEach((p, offset) -> to.put(p, new OffsetAndMetadata(offset)));
+      get(admin.alterConsumerGroupOffsets("ledger", to).all());
+      var end = listed(OffsetSpec.latest());
+      long lag = 0;
+      for (var c : get(admin.listConsumerGroupOffsets("ledger").partitionsToOffsetAndMetadata()).entrySet()) {
+        lag += end.get(c.getKey()) - c.getValue().offset();
+      }
+      same("lag", lag, (long) reset.getValue());
     }
-    return value;
+  }
+
+  static void deleteRecords() throws Exception {
+    get(admin.deleteRecords(Map.of(ORDERS.get(0), RecordsToDelete.beforeOffset(5))).all());
+    same("first offset", listed(OffsetSpec.earliest()).get(ORDERS.get(0)), 5L);
+  }
+
+  static void ownNames() throws Exception {
+    same("topics", get(admin.listTopics().names()), Set.of("orders", "shipments", "only-" + tag));
+    Set<String> want = new HashSet<>(Set.of("billing", "billing-static", "ledger", "shipping"));
+    if (next) {
+      want.add("billing-next");
+    }
+    same("groups", get(admin.listConsumerGroups().all()).stream().map(ConsumerGroupListing::groupId).collect(Collectors.toSet()), want);
   }
 }
