@@ -51,10 +51,12 @@ func shareFetch(ctx context.Context, s *session, r *kmsg.ShareFetchRequest) (ste
 	return forwarded(r, func(response *kmsg.ShareFetchResponse) error {
 		s.settleShareSession(use, response.ErrorCode)
 		finishShareFetch(s, response)
-		if response.ErrorCode == 0 {
-			response.Topics = append(response.Topics, refused...)
+		if response.ErrorCode != 0 {
+			return nil
 		}
-		return nil
+		err := s.fillHoles(ctx, response)
+		response.Topics = append(response.Topics, refused...)
+		return err
 	}), nil
 }
 

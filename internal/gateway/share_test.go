@@ -252,3 +252,38 @@ func TestAcknowledgementsThatWouldStopTheEngine(t *testing.T) {
 		t.Errorf("acknowledging what is long gone: %+v", got)
 	}
 }
+
+// Where records were deleted that a share group has not read, the group reads those behind them.
+func TestShareGroupBehindDeletedRecords(t *testing.T) {
+	c := gatewaytest.Start(t, gatewaytest.Options{Brokers: 2})
+	r := residents(t, c, "lkc-aaaaaa")[0]
+	ctx, admin := testContext(t), r.admin()
+	r.createTopic("orders", 1)
+	for range 5 {
+		produceMany(t, r, "orders", 10)
+	}
+	back, deleted := kadm.Offsets{}, kadm.Offsets{}
+	back.AddOffset("orders", 0, 0, -1)
+	deleted.AddOffset("orders", 0, 20, -1) // where a batch begins
+	if altered, err := admin.AlterShareGroupOffsets(ctx, "workers", back); err != nil || altered.Error() != nil {
+		t.Fatalf("setting the offset: %v, %v", err, altered.Error())
+	}
+	if _, err := admin.DeleteRecords(ctx, deleted); err != nil {
+		t.Fatal(err)
+	}
+	member := r.client(kgo.ShareGroup("workers"), kgo.ConsumeTopics("orders"), kgo.ShareMaxRecords(30))
+	var offsets []int64
+	for len(offsets) < 30 {
+		for _, record := range pollShare(ctx, t, member) {
+			offsets = append(offsets, record.Offset)
+			record.Ack(kgo.AckAccept)
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("only %v were read", offsets)
+		}
+	}
+	slices.Sort(offsets)
+	if offsets[0] != 20 || offsets[29] != 49 || len(slices.Compact(offsets)) != 30 {
+		t.Errorf("%v were read", offsets)
+	}
+}
