@@ -51,7 +51,7 @@ var allowed = map[string][]string{
 		"internal/store", "internal/link"},
 	"internal/rest":                {"wire", "internal/mothership"},
 	"internal/operator":            {"internal/substrate", "internal/brokers", "internal/profile", "internal/rollout"},
-	"internal/satellite":           {"internal/link", "internal/operator", "internal/brokers", "internal/tenancy", "internal/pki"},
+	"internal/satellite":           {"internal/link", "internal/operator", "internal/brokers", "internal/tenancy", "internal/pki", "internal/durable"},
 	"internal/gateway":             {"internal/tenancy", "internal/authz", "internal/quota"},
 	"internal/gateway/gatewaytest": {"internal/gateway", "internal/tenancy", "internal/kafkatest"}, // gateways in front of a real engine, for tests of the gateway and of its second face
 	"internal/kafkarest":           {"internal/gateway"},
