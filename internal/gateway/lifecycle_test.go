@@ -157,7 +157,7 @@ func TestLeaseIsRenewedAndReleased(t *testing.T) {
 			}
 		}
 	}
-	if len(first) != 2 || first[0].Incarnation == "" || first[0].Incarnation == first[1].Incarnation {
+	if len(first) != len(c.Gateways) || first[0].Incarnation == "" || first[0].Incarnation == first[1].Incarnation {
 		t.Errorf("the records are %+v", first)
 	}
 	wait("waiting for renewals", func(records map[int32]tenancy.GatewayRecord) bool {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/orrery-kafka/orrery/internal/gateway"
 	"github.com/orrery-kafka/orrery/internal/gateway/gatewaytest"
+	"github.com/orrery-kafka/orrery/internal/kafkatest"
 )
 
 // batch is a record batch with one record, of a producer where it has an id.
@@ -145,8 +146,9 @@ func TestApiVersions(t *testing.T) {
 	if p := offered[0]; p.MinVersion != 0 || p.MaxVersion != 13 {
 		t.Errorf("Produce is offered from %d to %d, want 0 to 13", p.MinVersion, p.MaxVersion)
 	}
-	if p := offered[23]; p.MinVersion != 3 || p.MaxVersion != 4 {
-		t.Errorf("OffsetForLeaderEpoch is offered from %d to %d; the engine knows 3 to 4", p.MinVersion, p.MaxVersion)
+	known := engineVersions(t, c)[23]
+	if p := offered[23]; p.MinVersion != max(known.MinVersion, 2) || p.MaxVersion != 4 {
+		t.Errorf("OffsetForLeaderEpoch is offered from %d to %d; the engine knows %d to %d", p.MinVersion, p.MaxVersion, known.MinVersion, known.MaxVersion)
 	}
 	if len(got.FinalizedFeatures) == 0 {
 		t.Error("no features")
@@ -358,6 +360,9 @@ func TestForeignProducerIDs(t *testing.T) {
 		"in a transaction without a transactional id": produceRequest(11, -1, "orders", batch("x", id, true)),
 	} {
 		code := r.ask(request).(*kmsg.ProduceResponse).Topics[0].Partitions[0].ErrorCode
+		if c.Kafka.Engine == kafkatest.Apache && code == 0 && name == "without a transaction" {
+			continue // it keeps producers by partition: in one's own this is no other tenant's
+		}
 		if code != kerr.InvalidProducerIDMapping.Code && code != kerr.TransactionalIDAuthorizationFailed.Code {
 			t.Errorf("%s: error %d", name, code)
 		}

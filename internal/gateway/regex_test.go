@@ -117,7 +117,7 @@ func consumeRegex(t *testing.T, r *resident) {
 
 func TestTransactionPatterns(t *testing.T) {
 	c := gatewaytest.Start(t, gatewaytest.Options{})
-	both := residents(t, c, "lkc-aaaaaa", "lkc-bbbbbb")
+	both := residents(t, c, "lkc-cccccc", "lkc-dddddd") // brokers keep the transactional ids of other tests
 	for _, r := range both {
 		r.createTopic("orders", 1)
 		for _, id := range []string{"tx-1", "tx-2", "my.tx"} {

@@ -36,7 +36,7 @@ func prepare(kafka *kafkatest.Cluster) error {
 	if err != nil {
 		return err
 	}
-	if err := removeTenants(ctx, admin, present); err != nil {
+	if err := removeTenants(ctx, client, present); err != nil {
 		return fmt.Errorf("remove what another test left: %w", err)
 	}
 	if !present.Has(topicTenants) {
@@ -55,8 +55,9 @@ func createState(ctx context.Context, admin *kadm.Client, replicas int) error {
 	return errors.Join(err, created.Error())
 }
 
-// removeTenants deletes the topics and groups of every tenant. Transactional ids stay: a broker forgets them itself.
-func removeTenants(ctx context.Context, admin *kadm.Client, present kadm.TopicDetails) error {
+// removeTenants deletes the topics of every tenant, the groups and their configurations. Transactional ids stay: a broker forgets them itself.
+func removeTenants(ctx context.Context, client *kgo.Client, present kadm.TopicDetails) error {
+	admin := kadm.NewClient(client)
 	var left []string
 	for _, name := range present.Names() {
 		if strings.HasPrefix(name, "lkc-") {
@@ -69,27 +70,7 @@ func removeTenants(ctx context.Context, admin *kadm.Client, present kadm.TopicDe
 			return err
 		}
 	}
-	groups, err := admin.ListGroups(ctx)
-	if err != nil {
-		return err
-	}
-	names := groups.Groups()
-	if len(names) == 0 {
-		return nil
-	}
-	// A member that left without a word is in a group until its session ends, and nobody else may end that.
-	return ask(ctx, func() error {
-		deleted, err := admin.DeleteGroups(ctx, names...)
-		if err != nil {
-			return err
-		}
-		for _, g := range deleted {
-			if g.Err != nil && !errors.Is(g.Err, kerr.GroupIDNotFound) {
-				err = errors.Join(err, fmt.Errorf("group %s: %w", g.Group, g.Err))
-			}
-		}
-		return err
-	})
+	return removeGroups(ctx, client)
 }
 
 // coordinators makes the brokers create their internal topics.
