@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"debug/buildinfo"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -180,10 +181,26 @@ func (s *server) engine(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if cluster.Spec.Type == orrery.TypeMultiTenant {
-			return cluster.Spec.Engine + " " + cluster.Spec.Version, nil
+			name := cluster.Spec.Engine + " " + cluster.Spec.Version
+			if cluster.Spec.Engine == "embedded" {
+				name += s.built("github.com/twmb/franz-go/pkg/kfake")
+			}
+			return name, nil
 		}
 	}
 	return "", errors.New("there is no multi-tenant physical cluster")
+}
+
+// built names the version of a module in the program.
+func (s *server) built(module string) string {
+	if info, err := buildinfo.ReadFile(s.command.Path); err == nil {
+		for _, d := range info.Deps {
+			if d.Path == module {
+				return fmt.Sprintf(" (%s %s)", d.Path, d.Version)
+			}
+		}
+	}
+	return ""
 }
 
 // tlsConfig trusts the CA file alone.

@@ -73,7 +73,7 @@ Written by %s; do not edit. Every client is the unmodified one that people use. 
 			if text == "failed" {
 				text = "**failed**"
 			}
-			if c.Detail != "" {
+			if strings.TrimSpace(c.Detail) != "" {
 				remark := cmp.Or(r.name, r.client) + ": " + strings.Join(strings.Fields(strings.ReplaceAll(c.Detail, "|", "\\|")), " ")
 				if !slices.Contains(remarks, remark) {
 					remarks = append(remarks, remark)

@@ -18,7 +18,7 @@ kcat() { command timeout 120 kcat -F "$dir/config" "$@"; }
 steps=""
 
 # report STEP RESULT DETAIL
-report() { steps+="${steps:+,}\"$1\":{\"result\":\"$2\",\"detail\":\"$(tr -d '"\\' <<<"${3-}" | tr -s '[:cntrl:]' ' ')\"}"; }
+report() { steps+="${steps:+,}\"$1\":{\"result\":\"$2\",\"detail\":\"$(printf %s "${3-}" | tr -d '"\\' | tr -s '[:cntrl:]' ' ')\"}"; }
 
 # run STEP REMARK COMMAND...: a failed step does not end the scenario; what it prints says why it failed.
 run() {

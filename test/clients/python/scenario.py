@@ -8,7 +8,7 @@ import sys
 import time
 
 import confluent_kafka
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka import admin as kafka_admin
 
 DEADLINE_SECONDS = 60
@@ -124,6 +124,17 @@ class Member(Consumer):
         return [p.partition for p in self.assignment()]
 
 
+    def committed_what_it_read(self):
+        """After a rebalance a member begins where the group had committed, and has nothing to commit until it has read again."""
+        self.owned()
+        try:
+            return self.commit(asynchronous=False)
+        except KafkaException as e:
+            if e.args[0].code() != KafkaError._NO_OFFSET:
+                raise
+            return None
+
+
 def shared(*members):
     def split():
         owned = [m.owned() for m in members]
@@ -141,7 +152,7 @@ def group(name, extra):
     second.close()
     shared(first)
     until(f"{produced} records", lambda: first.owned() and len(got) >= produced)
-    first.commit(asynchronous=False)
+    until("offsets to commit", first.committed_what_it_read)
     first.close()
 
 

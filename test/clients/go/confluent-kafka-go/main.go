@@ -259,9 +259,20 @@ func (t *tenant) group(ctx context.Context, name string, more kafka.ConfigMap) e
 		err = in.Wait(ctx, t.Produced)
 	}
 	if err == nil {
-		_, err = first.consumer.Commit()
+		err = step.Until(ctx, "offsets to commit", first.commit)
 	}
 	return errors.Join(err, first.leave())
+}
+
+// commit reports whether there was an offset to commit: after a rebalance the member begins where the group had
+// committed, and has none until it has read again.
+func (m *member) commit() (bool, error) {
+	_, err := m.consumer.Commit()
+	var kafkaError kafka.Error
+	if errors.As(err, &kafkaError) && kafkaError.Code() == kafka.ErrNoOffset {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 func (t *tenant) static(ctx context.Context) (string, error) {
