@@ -12,9 +12,9 @@ import (
 // TestClientConfig pastes what `orrery kafka client-config python` prints into a file and runs it: the program is
 // complete, down to the key that `api-key create --save` kept.
 func TestClientConfig(t *testing.T) {
-	python := os.Getenv("ORRERY_TEST_PYTHON")
-	if python == "" {
-		t.Fatal("ORRERY_TEST_PYTHON does not name a Python with confluent-kafka: run `make test`, which installs it")
+	const python = "../../.cache/python/bin/python"
+	if _, err := os.Stat(python); err != nil {
+		t.Fatalf("the Python with confluent-kafka is missing (%v): `make clients` installs it", err)
 	}
 	s := start(t, t.TempDir())
 	s.cli("kafka", "cluster", "create", "pasted")
