@@ -182,7 +182,7 @@ func (s *server) engine(ctx context.Context) (string, error) {
 		}
 		if cluster.Spec.Type == orrery.TypeMultiTenant {
 			name := cluster.Spec.Engine + " " + cluster.Spec.Version
-			if cluster.Spec.Engine == "embedded" {
+			if cluster.Spec.Engine == orrery.EngineEmbedded {
 				name += s.built("github.com/twmb/franz-go/pkg/kfake")
 			}
 			return name, nil
