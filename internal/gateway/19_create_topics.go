@@ -61,7 +61,18 @@ func createTopics(ctx context.Context, s *session, r *kmsg.CreateTopicsRequest) 
 			given[[2]string{t.Topic, c.Name}] = true
 		}
 	}
+	made := map[string]int32{}
+	for _, t := range r.Topics {
+		if !r.ValidateOnly {
+			made[t.Topic] = t.NumPartitions
+		}
+	}
 	return forwarded(r, func(response *kmsg.CreateTopicsResponse) error {
+		for _, t := range response.Topics {
+			if n := made[t.Topic]; n > 0 && t.ErrorCode == 0 {
+				s.changedTopic(t.Topic, n)
+			}
+		}
 		quota.settle()
 		for i := range response.Topics {
 			finishCreatedTopic(s, &response.Topics[i], given)

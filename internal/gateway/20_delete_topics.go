@@ -46,6 +46,9 @@ func deleteTopics(ctx context.Context, s *session, r *kmsg.DeleteTopicsRequest) 
 				t.Topic = nil // the id of a topic that is gone
 				return struct{}{}, false
 			}
+			if t.ErrorCode == 0 {
+				s.changedTopic(*t.Topic, 0)
+			}
 			name, ok := s.logical(*t.Topic)
 			t.Topic = &name
 			return struct{}{}, !ok

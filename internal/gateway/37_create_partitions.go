@@ -46,7 +46,18 @@ func createPartitions(ctx context.Context, s *session, r *kmsg.CreatePartitionsR
 		response.Topics = refused
 		return answered(response), nil
 	}
+	grown := map[string]int32{}
+	for _, t := range r.Topics {
+		if !r.ValidateOnly {
+			grown[t.Topic] = t.Count
+		}
+	}
 	return forwarded(r, func(response *kmsg.CreatePartitionsResponse) error {
+		for _, t := range response.Topics {
+			if n := grown[t.Topic]; n > 0 && t.ErrorCode == 0 {
+				s.changedTopic(t.Topic, n)
+			}
+		}
 		quota.settle()
 		response.Topics = own(s, response.Topics, func(t *kmsg.CreatePartitionsResponseTopic) *string { return &t.Topic })
 		for i := range response.Topics {

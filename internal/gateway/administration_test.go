@@ -40,10 +40,12 @@ func TestTopicAdministration(t *testing.T) {
 		if got := grown["orders"]; err != nil || got.Err != kerr.InvalidPartitions || !strings.Contains(got.ErrMessage, "has 8 partitions") {
 			t.Errorf("as many partitions as there are: %v, %+v", err, got)
 		}
-		topics, err := admin.ListTopics(ctx)
-		if err != nil || len(topics["orders"].Partitions) != 8 {
-			t.Errorf("the topics are %v (%v)", topics, err)
-		}
+		eventually(t, func() string {
+			if topics, err := admin.ListTopics(ctx); err != nil || len(topics["orders"].Partitions) != 8 {
+				return fmt.Sprintf("the topics are %v (%v)", topics, err)
+			}
+			return ""
+		})
 		removed, err := admin.DeleteTopics(ctx, "orders", "nothing")
 		if err != nil || removed["orders"].Err != nil || removed["nothing"].Err != kerr.UnknownTopicOrPartition {
 			t.Errorf("deleting: %+v (%v)", removed, err)
@@ -107,9 +109,12 @@ func TestTopicPolicy(t *testing.T) {
 	if err != nil || len(response.Topics) != 3 || response.Topics[0].ErrorCode != kerr.InvalidRequest.Code || response.Topics[2].ErrorCode != 0 {
 		t.Errorf("one topic twice and another once: %+v, %v", response, err)
 	}
-	if names, err := r.admin().ListTopics(ctx); err != nil || !slices.Equal(names.Names(), []string{"good", "once"}) {
-		t.Errorf("the topics are %v (%v)", names.Names(), err)
-	}
+	eventually(t, func() string {
+		if names, err := r.admin().ListTopics(ctx); err != nil || !slices.Equal(names.Names(), []string{"good", "once"}) {
+			return fmt.Sprintf("the topics are %v (%v)", names.Names(), err)
+		}
+		return ""
+	})
 }
 
 func TestPartitionLimit(t *testing.T) {

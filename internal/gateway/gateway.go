@@ -59,6 +59,8 @@ type Gateway struct {
 
 	hosts  memberHosts
 	grants grants // of partitions
+	// changes are what happened to topics a moment ago.
+	changes topicChanges
 
 	ready, closed chan struct{}
 	running       sync.WaitGroup // Run, connections

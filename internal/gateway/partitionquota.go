@@ -12,8 +12,8 @@ import (
 )
 
 // partitionQuota holds one request that wants more partitions against its tenant's limit. The broker knows how many
-// there are, and is asked when the first is wanted; what requests that are on their way were granted is kept here,
-// so that many at once do not each get the rest. Requests at other gateways are not seen: where every broker takes
+// there are, and is asked when the first is wanted; what it may not know yet (topicChanges) and what requests that
+// are on their way were granted is kept here, so that many at once do not each get the rest. Requests at other gateways are not seen: where every broker takes
 // such a request (the embedded engine lets the controller only), a tenant can pass its limit by what it has in
 // flight there.
 type partitionQuota struct {
@@ -86,8 +86,8 @@ func (q *partitionQuota) take(ctx context.Context, wanted int) error {
 	return nil
 }
 
-// settle ends the grant, when the broker has answered or nothing is sent: from now on its topics show in what the
-// broker says, or were never made.
+// settle ends the grant, when the broker has answered or nothing is sent: from now on its topics show in a count, or
+// were never made. What was made is added to the gateway's changes before.
 func (q *partitionQuota) settle() {
 	grants := &q.session.gateway.grants
 	grants.mu.Lock()
@@ -116,6 +116,7 @@ func (q *partitionQuota) count(ctx context.Context) error {
 			q.topics[*t.Topic] = int32(len(t.Partitions))
 		}
 	}
+	s.gateway.changes.complete(s.LogicalClusterID, q.topics, s.gateway.config.Now())
 	return nil
 }
 

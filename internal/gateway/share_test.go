@@ -180,7 +180,9 @@ func TestShareSessions(t *testing.T) {
 	}
 
 	joinSharing(t, thief, "m-1")
-	opened := fetch(raw, shareFetchOf("workers", "m-1", 0, own))
+	first := shareFetchOf("workers", "m-1", 0, own)
+	first.MaxWaitMillis = 10_000 // a broker begins to share a partition with the first fetch
+	opened := fetch(raw, first)
 	if opened.ErrorCode != 0 || len(opened.Topics) != 1 || len(opened.Topics[0].Partitions[0].AcquiredRecords) == 0 {
 		t.Fatalf("a first fetch: %+v", opened)
 	}

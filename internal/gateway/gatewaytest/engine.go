@@ -30,11 +30,11 @@ var running = kafkatest.Embedded
 // or -bench it is the embedded one only. ORRERY_TEST_ENGINE names the one to use instead of both.
 func Main(m *testing.M) int {
 	flag.Parse()
-	engines := []kafkatest.Engine{kafkatest.Embedded}
+	engines := []kafkatest.Engine{kafkatest.Embedded, kafkatest.Apache}
 	if one := os.Getenv("ORRERY_TEST_ENGINE"); one != "" {
 		engines = []kafkatest.Engine{kafkatest.Engine(one)}
 	} else if reason := embeddedOnly(); reason != "" {
-		engines = engines[:1] //
+		engines = engines[:1]
 		fmt.Println("not on Apache Kafka:", reason)
 	}
 	code := 0
