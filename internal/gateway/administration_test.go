@@ -121,7 +121,7 @@ func TestPartitionLimit(t *testing.T) {
 	c := gatewaytest.Start(t, gatewaytest.Options{})
 	both := residents(t, c, "lkc-aaaaaa", "lkc-bbbbbb")
 	r, other := both[0], both[1]
-	other.createTopic("big", 900)
+	other.createTopic("big", 30)
 	r.tenant.MaxPartitions = 10
 	c.Put(tenancy.StateTenant, r.tenant.LogicalClusterID, r.tenant)
 	ctx, admin := testContext(t), r.admin()

@@ -19,8 +19,8 @@ import (
 
 // The principals that the gateways are to Apache Kafka.
 var (
-	tenantsLogin = gateway.Login{User: "tenants", Password: "tenants-secret"}
-	controlLogin = gateway.Login{User: "control", Password: "control-secret"}
+	tenantsLogin = gateway.Login{User: kafkatest.Tenants, Password: "tenants-secret"}
+	controlLogin = gateway.Login{User: kafkatest.Control, Password: "control-secret"}
 )
 
 // running is the engine of tests that do not ask for one. Only Main sets it, while no test runs.
