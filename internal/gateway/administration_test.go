@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/orrery-kafka/orrery/internal/gateway/gatewaytest"
+	"github.com/orrery-kafka/orrery/internal/poll"
 	"github.com/orrery-kafka/orrery/internal/tenancy"
 )
 
@@ -236,28 +237,27 @@ func TestConfigurations(t *testing.T) {
 	})
 }
 
-// expectConfig checks one configuration of the topic "orders", and that none is shown which is not for tenants.
+// expectConfig waits until the topic "orders" has a configuration value: a broker of Apache Kafka learns of a change
+// from its controller, a moment after the change was answered. None may be shown which is not for tenants.
 func expectConfig(t *testing.T, admin *kadm.Client, name, want string) {
 	t.Helper()
-	described, err := admin.DescribeTopicConfigs(testContext(t), "orders")
-	if err != nil || len(described) != 1 || described[0].Err != nil || described[0].Name != "orders" {
-		t.Fatalf("describing: %+v (%v)", described, err)
-	}
-	found := false
-	for _, c := range described[0].Configs {
-		if _, ok := tenancy.TopicConfigs.Find(c.Key); !ok {
-			t.Errorf("a tenant is shown %s", c.Key)
+	poll.Until(t, fmt.Sprintf("%s to be %q", name, want), func() bool {
+		described, err := admin.DescribeTopicConfigs(testContext(t), "orders")
+		if err != nil || len(described) != 1 || described[0].Err != nil || described[0].Name != "orders" {
+			t.Fatalf("describing: %+v (%v)", described, err)
 		}
-		if c.Source != kmsg.ConfigSourceDefaultConfig && c.Source != kmsg.ConfigSourceDynamicTopicConfig {
-			t.Errorf("%s comes from %s", c.Key, c.Source)
+		found := false
+		for _, c := range described[0].Configs {
+			if _, ok := tenancy.TopicConfigs.Find(c.Key); !ok {
+				t.Fatalf("a tenant is shown %s", c.Key)
+			}
+			if c.Source != kmsg.ConfigSourceDefaultConfig && c.Source != kmsg.ConfigSourceDynamicTopicConfig {
+				t.Fatalf("%s comes from %s", c.Key, c.Source)
+			}
+			found = found || c.Key == name && c.MaybeValue() == want
 		}
-		if c.Key == name && c.MaybeValue() == want {
-			found = true
-		}
-	}
-	if !found {
-		t.Errorf("%s is not %q in %+v", name, want, described[0].Configs)
-	}
+		return found
+	})
 }
 
 // What the platform sets for every broker shows as a default, and what the engine stores beyond the allow-list does
