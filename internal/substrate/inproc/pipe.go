@@ -89,14 +89,14 @@ func (l *listener) Close() error {
 // dial connects to the listener.
 func (l *listener) dial(ctx context.Context) (net.Conn, error) {
 	client, server := newPipe("memory:0", l.address)
-	l.mu.Lock()
-	l.accepted[server] = struct{}{}
-	l.mu.Unlock()
 	server.onClose = func() {
 		l.mu.Lock()
 		delete(l.accepted, server)
 		l.mu.Unlock()
 	}
+	l.mu.Lock()
+	l.accepted[server] = struct{}{} // from here on cut may close it
+	l.mu.Unlock()
 	select {
 	case l.arrived <- server:
 		return client, nil
