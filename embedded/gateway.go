@@ -40,7 +40,7 @@ func startGateway(ctx context.Context, spec inproc.GatewaySpec, metrics promethe
 		TLS:               spec.TLS,
 		DialBroker:        spec.DialBroker,
 		Control:           gateway.Control(spec.Access),
-		CheckProducerIDs:  true, // kfake does not bind them to transactional ids
+		EmbeddedEngine:    true,
 		Now:               time.Now,
 		Logger:            log,
 		Registerer: prometheus.WrapRegistererWith(prometheus.Labels{

@@ -67,7 +67,7 @@ func produce(ctx context.Context, s *session, r *kmsg.ProduceRequest) (step, err
 // embedded engine ends its process where two of the ids are of topics that are gone, and whether one is gone can
 // change until it gets there. Of two ids of one name one is a topic that is gone.
 func produceByName(ctx context.Context, s *session, r *kmsg.ProduceRequest, refused *[]kmsg.ProduceResponseTopic) map[string][16]byte {
-	if !s.gateway.config.CheckProducerIDs || r.Version < 13 || len(r.Topics) < 2 {
+	if !s.gateway.config.EmbeddedEngine || r.Version < 13 || len(r.Topics) < 2 {
 		return nil
 	}
 	r.Version = 12

@@ -81,7 +81,7 @@ func (s *session) controlRequest(ctx context.Context, request kmsg.Request) (kms
 // is not asked. The embedded one does not, and its producer ids can be guessed, so there the pair is looked up
 // once per connection: another tenant could commit, abort or fence a transaction otherwise.
 func (s *session) producerError(ctx context.Context, transactionalID string, producerID int64, retry *kerr.Error) int16 {
-	if !s.gateway.config.CheckProducerIDs {
+	if !s.gateway.config.EmbeddedEngine {
 		return 0
 	}
 	key := producerKey{transactionalID, producerID}
@@ -149,7 +149,7 @@ func (p *producerCache) add(id int64) {
 // embedded engine would take such a batch's epoch for the transactional producer's, and so let another tenant
 // fence it. Producer ids without a transactional id are random there, so they cannot be guessed.
 func (s *session) freeProducerError(ctx context.Context, producerID int64) int16 {
-	if !s.gateway.config.CheckProducerIDs || s.gateway.free.has(producerID) {
+	if !s.gateway.config.EmbeddedEngine || s.gateway.free.has(producerID) {
 		return 0
 	}
 	request := kmsg.NewPtrListTransactionsRequest()

@@ -37,12 +37,14 @@ type Config struct {
 	DialBroker func(ctx context.Context, node int32) (net.Conn, error)
 	// Control is the gateway's own path.
 	Control Control
-	// CheckProducerIDs is for an engine that does not bind producer ids to transactional ids.
-	CheckProducerIDs bool
-	Now              func() time.Time
-	Logger           *slog.Logger
-	Limits           Limits
-	Registerer       prometheus.Registerer // may be nil
+	// EmbeddedEngine says that the brokers are franz-go's kfake, whose defects the gateway keeps from tenants
+	// (docs/decisions/0002): it binds no producer id to a transactional id, ends on some Produce requests by topic
+	// id, and leaves records out of share fetches.
+	EmbeddedEngine bool
+	Now            func() time.Time
+	Logger         *slog.Logger
+	Limits         Limits
+	Registerer     prometheus.Registerer // may be nil
 }
 
 // Gateway serves the tenants of one physical cluster at one broker.

@@ -61,7 +61,7 @@ func ControlACLs() []ACL {
 		{Resource: kmsg.ACLResourceTypeGroup, Name: ofTenants, Prefixed: true, Operations: []kmsg.ACLOperation{
 			kmsg.ACLOperationDescribe, kmsg.ACLOperationDescribeConfigs,
 		}},
-		// Whose a producer id is, where the engine does not see to it (Config.CheckProducerIDs).
+		// Whose a producer id is, where the engine does not see to it (Config.EmbeddedEngine).
 		{Resource: kmsg.ACLResourceTypeTransactionalId, Name: ofTenants, Prefixed: true, Operations: []kmsg.ACLOperation{
 			kmsg.ACLOperationDescribe,
 		}},

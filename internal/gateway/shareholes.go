@@ -20,6 +20,9 @@ import (
 // fillHoles puts into a share fetch the records of partitions that have acquired offsets and no record at all. With
 // an error the answer must not reach the client.
 func (s *session) fillHoles(ctx context.Context, response *kmsg.ShareFetchResponse) error {
+	if !s.gateway.config.EmbeddedEngine {
+		return nil // there compaction is what removed them, and the group goes on as it should
+	}
 	ctx, cancel := context.WithTimeout(ctx, controlRequestTimeout)
 	defer cancel()
 	for i := range response.Topics {

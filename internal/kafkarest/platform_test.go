@@ -95,10 +95,10 @@ func (p *platform) startGateway() {
 		DialBroker: func(ctx context.Context, node int32) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "tcp", addresses[node])
 		},
-		Control:          gateway.Control{Seeds: addresses},
-		CheckProducerIDs: true,
-		Now:              time.Now,
-		Logger:           slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Control:        gateway.Control{Seeds: addresses},
+		EmbeddedEngine: true,
+		Now:            time.Now,
+		Logger:         slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	if err != nil {
 		p.t.Fatal(err)

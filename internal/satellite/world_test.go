@@ -33,7 +33,7 @@ const (
 func startGateway(ctx context.Context, spec inproc.GatewaySpec) (inproc.Gateway, error) {
 	return gatewaytest.Run(ctx, gateway.Config{
 		PhysicalClusterID: spec.PhysicalClusterID, Node: spec.Node, TLS: spec.TLS,
-		DialBroker: spec.DialBroker, Control: gateway.Control(spec.Access), CheckProducerIDs: true, Now: time.Now,
+		DialBroker: spec.DialBroker, Control: gateway.Control(spec.Access), EmbeddedEngine: true, Now: time.Now,
 	})
 }
 

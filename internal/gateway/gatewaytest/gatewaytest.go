@@ -123,7 +123,7 @@ func (c *Cluster) startGateway(node int32, listener net.Listener, server *tls.Co
 	}
 	config := gateway.Config{
 		PhysicalClusterID: PhysicalClusterID, Node: node, TLS: server, DialBroker: dial, Control: c.Control(),
-		CheckProducerIDs: c.Kafka.Engine == kafkatest.Embedded, Limits: o.Limits, Logger: o.Logger, Registerer: o.Registerer,
+		EmbeddedEngine: c.Kafka.Engine == kafkatest.Embedded, Limits: o.Limits, Logger: o.Logger, Registerer: o.Registerer,
 	}
 	g, err := gateway.New(config)
 	if err != nil {
