@@ -112,6 +112,7 @@ func Start(t testing.TB, o Options) *Cluster {
 			t.Fatal("a gateway did not become ready")
 		}
 	}
+	c.WaitApplied(0) // a gateway is ready when its record is written, and the kit's reader may see it a moment later
 	return c
 }
 
