@@ -127,6 +127,8 @@ func (s *session) batchesError(ctx context.Context, r *kmsg.ProduceRequest, t *k
 		producerID := int64(binary.BigEndian.Uint64(p.Records[batchProducerID:]))
 		inTransaction := binary.BigEndian.Uint16(p.Records[batchAttributes:])&transactional != 0
 		switch {
+		case producerID >= 0 && !s.mayWriteAs(producerID):
+			return kerr.NotLeaderForPartition.Code // what every client tries again
 		case inTransaction && r.TransactionID == nil:
 			return kerr.TransactionalIDAuthorizationFailed.Code
 		case producerID < 0:

@@ -15,6 +15,8 @@ import (
 // Behavior:
 // * With a transactional id: WRITE on it, else TRANSACTIONAL_ID_AUTHORIZATION_FAILED.
 // * Without: IDEMPOTENT_WRITE on the cluster, else CLUSTER_AUTHORIZATION_FAILED.
+// * What would be one producer id too many in too short a time is COORDINATOR_LOAD_IN_PROGRESS, with the time to wait
+// as throttle time: clients of every age try again then, and few do after THROTTLING_QUOTA_EXCEEDED.
 // * A producer id that the client brings must be the transactional id's: INVALID_PRODUCER_ID_MAPPING.
 //
 // Version notes:
@@ -28,7 +30,15 @@ func initProducerID(ctx context.Context, s *session, r *kmsg.InitProducerIDReque
 			response.ErrorCode = kerr.ClusterAuthorizationFailed.Code
 			return answered(response), nil
 		}
-		return step{forward: r}, nil
+		if s.throttleProducer(response) {
+			return answered(response), nil
+		}
+		return forwarded(r, func(response *kmsg.InitProducerIDResponse) error {
+			if response.ErrorCode == 0 {
+				s.learnGivenProducer(response.ProducerID)
+			}
+			return nil
+		}), nil
 	}
 	if response.ErrorCode = s.transactionalIDError(authz.Write, *r.TransactionalID); response.ErrorCode != 0 {
 		return answered(response), nil
@@ -38,12 +48,25 @@ func initProducerID(ctx context.Context, s *session, r *kmsg.InitProducerIDReque
 		if response.ErrorCode = s.producerError(ctx, physical, r.ProducerID, kerr.CoordinatorNotAvailable); response.ErrorCode != 0 {
 			return answered(response), nil
 		}
+	} else if s.throttleProducer(response) {
+		return answered(response), nil
 	}
 	r.TransactionalID = &physical
 	return forwarded(r, func(response *kmsg.InitProducerIDResponse) error {
 		if response.ErrorCode == 0 {
 			s.learnProducer(physical, response.ProducerID)
+			s.learnGivenProducer(response.ProducerID)
 		}
 		return nil
 	}), nil
+}
+
+// throttleProducer reports whether the client has to wait for a new producer id, and says so in the response.
+func (s *session) throttleProducer(response *kmsg.InitProducerIDResponse) bool {
+	wait := s.newProducer()
+	if wait > 0 {
+		response.ErrorCode = kerr.CoordinatorLoadInProgress.Code
+		response.ThrottleMillis = int32(min(wait, maxThrottle).Milliseconds() + 1)
+	}
+	return wait > 0
 }

@@ -67,7 +67,8 @@ type Gateway struct {
 	ready, closed chan struct{}
 	running       sync.WaitGroup // Run, connections
 
-	free producerCache // producer ids that no transactional id has
+	free      producerCache // producer ids that no transactional id has
+	producers producerLimit
 
 	mu            sync.Mutex
 	stopped       bool

@@ -26,6 +26,9 @@ type Limits struct {
 	// ShareSessions is how many share sessions a tenant may hold at this broker, which keeps 2,000 for all; 200. A
 	// member of a share group has one at each broker that it reads from; without one it cannot read.
 	ShareSessions int
+	// ProducerIDs is how many new producer ids a tenant may get or write with here in ten minutes, all at once if it
+	// likes; 5,000. Further ones have to wait: clients are told what they try again.
+	ProducerIDs int
 	// HandshakeTimeout is for TLS, AuthenticationTimeout for TLS and SASL together, IdleTimeout for a connection
 	// on which nothing is asked (Kafka's connections.max.idle.ms), and StallTimeout for one MiB of a request or
 	// response to pass. 10 s, 30 s, 10 min and 60 s.
@@ -47,6 +50,7 @@ func (l Limits) withDefaults() Limits {
 		FetchBytes:            orDefault(l.FetchBytes, 55<<20),
 		FetchSessions:         orDefault(l.FetchSessions, 100),
 		ShareSessions:         orDefault(l.ShareSessions, 200),
+		ProducerIDs:           orDefault(l.ProducerIDs, 5000),
 		HandshakeTimeout:      orDefault(l.HandshakeTimeout, 10*time.Second),
 		AuthenticationTimeout: orDefault(l.AuthenticationTimeout, 30*time.Second),
 		IdleTimeout:           orDefault(l.IdleTimeout, 10*time.Minute),

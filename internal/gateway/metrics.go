@@ -24,6 +24,8 @@ type metrics struct {
 	topicIDLookups prometheus.Counter
 	panics         prometheus.Counter
 
+	producersRefused prometheus.Counter
+
 	telemetryPushes prometheus.Counter
 	telemetryBytes  prometheus.Counter
 }
@@ -58,12 +60,13 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 	}
 	m.telemetryPushes = counter("telemetry_pushes_total", "Pushes of clients' own metrics (KIP-714), which are dropped.")
 	m.telemetryBytes = counter("telemetry_bytes_total", "Bytes of clients' own metrics as they were pushed, compressed or not.")
+	m.producersRefused = counter("producer_ids_refused_total", "New producer ids that tenants had to wait for.")
 	return m, m.register()
 }
 
 func (m *metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{m.connections, m.accepted, m.refused, m.requests, m.duration, m.requestBytes,
-		m.responseBytes, m.applied, m.malformed, m.leaseFailures, m.topicIDLookups, m.panics, m.telemetryPushes, m.telemetryBytes}
+		m.responseBytes, m.applied, m.malformed, m.leaseFailures, m.topicIDLookups, m.panics, m.telemetryPushes, m.telemetryBytes, m.producersRefused}
 }
 
 func (m *metrics) register() error {

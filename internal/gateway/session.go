@@ -44,6 +44,7 @@ type memory struct {
 	policy     *authz.Policy     // for which decisions holds
 	decisions  map[decisionKey]bool
 	producers  map[producerKey]bool // pairs that are known to belong together
+	writer     int64                // the producer id of the batch last written, and 1; the read loop's alone
 	// fetchSessions are those that the connection opened at its broker and that are still open.
 	fetchSessions map[int32]fetchSession
 	shareSessions map[shareSessionKey]shareSession
