@@ -31,7 +31,7 @@ func setError(s *session, configs tenancy.Configs, name string, value *string) (
 		err = orrery.Errorf(orrery.Invalid, "%s needs a value", name)
 	}
 	if err == nil {
-		err = config.Check(*value, s.tenant.ReplicationFactor)
+		err = config.Check(*value, s.tenant)
 	}
 	return configError(err)
 }

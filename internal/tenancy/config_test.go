@@ -62,7 +62,25 @@ func checkTopicConfig(name, value string, replicationFactor int) error {
 	if err != nil {
 		return err
 	}
-	return config.Check(value, replicationFactor)
+	return config.Check(value, Tenant{Type: orrery.TypeBasic, ReplicationFactor: replicationFactor})
+}
+
+func TestMessagesAreLargerOnDedicated(t *testing.T) {
+	config, err := TopicConfigs.Settable("max.message.bytes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		kind, value string
+		allowed     bool
+	}{
+		{orrery.TypeBasic, "8388608", true}, {orrery.TypeStandard, "8388609", false},
+		{orrery.TypeDedicated, "20971520", true}, {orrery.TypeDedicated, "20971521", false}, {"", "8388609", false},
+	} {
+		if err := config.Check(c.value, Tenant{Type: c.kind}); (err == nil) != c.allowed || !c.allowed && orrery.ErrorCode(err) != orrery.Forbidden {
+			t.Errorf("%s on a cluster of type %q: %v", c.value, c.kind, err)
+		}
+	}
 }
 
 func TestMinInSyncFollowsReplicationFactor(t *testing.T) {
@@ -103,7 +121,7 @@ func FuzzConfigCheck(f *testing.F) {
 	f.Add("compact,delete")
 	f.Fuzz(func(t *testing.T, value string) {
 		for _, c := range append(slices.Clone(TopicConfigs), GroupConfigs...) {
-			if err := c.Check(value, 3); err != nil && len(err.Error()) > 512 {
+			if err := c.Check(value, Tenant{ReplicationFactor: 3}); err != nil && len(err.Error()) > 512 {
 				t.Errorf("an error of %d bytes", len(err.Error()))
 			}
 		}
