@@ -179,6 +179,25 @@ func TestLimits(t *testing.T) {
 			t.Errorf("%s with %d units: %d, %v; want %d", test.clusterType, test.units, limits.MaxPartitions(test.units), err, test.want)
 		}
 	}
+	for _, test := range []struct {
+		clusterType                               string
+		units                                     int
+		in, out, requests, connections, requestMS int64
+	}{
+		{orrery.TypeBasic, 0, 100e6, 100e6, 15_000, 1_000, 2_000}, // the multi-tenant default
+		{orrery.TypeBasic, 1, 5e6, 15e6, 100, 20, 2_000},
+		{orrery.TypeBasic, 50, 250e6, 750e6, 5_000, 1_000, 2_000},
+		{orrery.TypeStandard, 2, 50e6, 150e6, 3_000, 2_000, 4_000},
+		{orrery.TypeStandard, 99, 250e6, 750e6, 15_000, 10_000, 4_000},
+		{orrery.TypeDedicated, 2, 120e6, 360e6, 30_000, 36_000, 8_000},
+	} {
+		limits, err := profile.LimitsOf(profile.Newest, test.clusterType)
+		q := limits.Quotas(test.units)
+		if err != nil || q.IngressBytesPerSecond != test.in || q.EgressBytesPerSecond != test.out || q.RequestsPerSecond != test.requests ||
+			q.Connections != test.connections || q.RequestMillisecondsPerSecond != test.requestMS || q.Partitions != int64(limits.MaxPartitions(test.units)) {
+			t.Errorf("%s with %d units: %+v, %v", test.clusterType, test.units, q, err)
+		}
+	}
 	if _, err := profile.LimitsOf(profile.Newest, "Freight"); orrery.ErrorCode(err) != orrery.Invalid {
 		t.Errorf("Freight: %v", err)
 	}

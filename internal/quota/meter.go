@@ -1,0 +1,147 @@
+package quota
+
+import (
+	"fmt"
+	"time"
+)
+
+const (
+	// MaxThrottle bounds the time that a client is told. A connection whose debt takes longer stays muted and is
+	// asked again (Admit says so); it is short, so that a member of a group is not silent for a session timeout.
+	MaxThrottle = 10 * time.Second
+	// Horizon is how far ahead a request may be let in: it is charged at once and waits for its turn. Beyond it a
+	// request is not charged and comes again, so that a change of the rate takes hold within the horizon.
+	Horizon = time.Second
+)
+
+// Charge is an amount of one rate. Units of 0 wait for debt of that dimension and cost nothing: of a Fetch, whose
+// size is not known yet, or of the time that a request will take.
+type Charge struct {
+	Dimension Dimension // a rate
+	Units     int64
+}
+
+// Meter is one bucket for each rate, with what was used of it. It is for a tenant, or for one client quota (Scope).
+// The zero value is unlimited.
+type Meter struct {
+	buckets [Rates]Bucket
+	// used counts units, waited units × milliseconds for which they were held back.
+	used, waited [Rates]int64
+}
+
+// SetRate changes the rate of a dimension from now on.
+func (m *Meter) SetRate(now int64, d Dimension, rate Rate) { m.buckets[d].SetRate(now, rate) }
+
+// Rate returns the rate of a dimension.
+func (m *Meter) Rate(d Dimension) Rate { return m.buckets[d].Rate() }
+
+// Used returns how much was charged of a dimension since the meter was made.
+func (m *Meter) Used(d Dimension) int64 { return m.used[d] }
+
+// Verdict is what becomes of a request.
+type Verdict struct {
+	// Admitted is false for a request that was not charged and is to be tried again after Wait.
+	Admitted bool
+	// Wait is how long the request is held before it is worked on, or before it is tried again: until earlier
+	// requests are paid for.
+	Wait time.Duration
+	// Throttle is what the client is told, at most MaxThrottle: until this request, too, is paid for. The
+	// connection is muted for as long.
+	Throttle time.Duration
+	// Dimension, the rate in force and the meter (its place in the list: 0 is the tenant's) are what Wait, or
+	// else Throttle, comes from.
+	Dimension Dimension
+	Rate      Rate
+	Meter     int
+}
+
+// Free reports whether nothing is held back.
+func (v Verdict) Free() bool { return v.Admitted && v.Wait == 0 && v.Throttle == 0 }
+
+// String says why, for the journal of what was throttled.
+func (v Verdict) String() string {
+	if v.Free() {
+		return "within every quota"
+	}
+	whose := "the cluster's share on this broker"
+	if v.Meter > 0 {
+		whose = "the client quota"
+	}
+	return fmt.Sprintf("%s: over %s of %d %s; held for %s, then throttled for %s", v.Dimension, whose, v.Rate.Units,
+		v.Dimension.Unit(), v.Wait.Round(time.Millisecond), v.Throttle.Round(time.Millisecond))
+}
+
+// Admit lets a request in, or says when to try again. It is charged to every meter, the tenant's first and then
+// those of client quotas, or to none. When it is answered, Settle charges what it turned out to cost.
+func Admit(now int64, meters []*Meter, charges ...Charge) Verdict {
+	var v Verdict
+	for i, m := range meters {
+		m.hold(now, i, charges, &v)
+	}
+	if v.Wait > Horizon {
+		meters[0].refuse(charges)
+		// Early by half a horizon, so that it joins the queue before that is empty.
+		v.Wait = min(v.Wait-Horizon/2, MaxThrottle)
+		return v
+	}
+	v.Admitted = true
+	for i, m := range meters {
+		m.charge(now, i, charges, &v)
+	}
+	return v
+}
+
+// Settle charges what became known after a request was admitted, or gives back what was charged too much (negative
+// units). It never refuses, and Wait is 0. Throttle is what to tell the client, of the dimensions of these charges:
+// so it takes a charge of 0 units for what Admit charged.
+func Settle(now int64, meters []*Meter, charges ...Charge) Verdict {
+	v := Verdict{Admitted: true}
+	for i, m := range meters {
+		m.charge(now, i, charges, &v)
+	}
+	return v
+}
+
+// hold notes the longest debt of the charges' dimensions.
+func (m *Meter) hold(now int64, index int, charges []Charge, v *Verdict) {
+	for _, c := range charges {
+		b := &m.buckets[c.Dimension]
+		if wait := b.Debt(now); wait > v.Wait {
+			v.Wait, v.Dimension, v.Rate, v.Meter = wait, c.Dimension, b.rate, index
+		}
+	}
+}
+
+// charge takes every charge, and notes the longest debt. For how long a charge is in debt shows in the next report:
+// units × time waited is, over time, the units that wait at any moment (Little's law).
+func (m *Meter) charge(now int64, index int, charges []Charge, v *Verdict) {
+	for _, c := range charges {
+		b := &m.buckets[c.Dimension]
+		debt := b.Charge(now, c.Units)
+		m.used[c.Dimension] += c.Units
+		if debt == 0 {
+			continue
+		}
+		m.wait(c, debt)
+		if told := min(debt, MaxThrottle); told > v.Throttle {
+			v.Throttle = told
+			if v.Wait == 0 {
+				v.Dimension, v.Rate, v.Meter = c.Dimension, b.rate, index
+			}
+		}
+	}
+}
+
+// refuse notes what did not come in. It comes again after about a horizon, so it counts for one.
+func (m *Meter) refuse(charges []Charge) {
+	for _, c := range charges {
+		m.wait(c, Horizon)
+	}
+}
+
+// wait notes that a charge waits.
+func (m *Meter) wait(c Charge, wait time.Duration) {
+	if c.Units > 0 {
+		m.waited[c.Dimension] += min(c.Units, maxUnits/1000) * int64(min(wait, Horizon)/time.Millisecond)
+	}
+}
