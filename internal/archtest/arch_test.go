@@ -54,7 +54,7 @@ var allowed = map[string][]string{
 	"internal/satellite":           {"internal/link", "internal/operator", "internal/brokers", "internal/tenancy", "internal/pki", "internal/durable"},
 	"internal/gateway":             {"internal/tenancy", "internal/authz", "internal/quota"},
 	"internal/gateway/gatewaytest": {"internal/gateway", "internal/tenancy", "internal/kafkatest"}, // gateways in front of a real engine, for tests of the gateway and of its second face
-	"internal/kafkarest":           {"internal/gateway"},
+	"internal/kafkarest":           {"internal/gateway", "internal/tenancy"},
 	"internal/balancer":            {},
 	"internal/dns":                 {},
 	"internal/durable":             {}, // files that survive a crash, for whoever keeps any

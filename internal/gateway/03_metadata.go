@@ -7,6 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/orrery-kafka/orrery/internal/authz"
+	"github.com/orrery-kafka/orrery/internal/tenancy"
 )
 
 // Metadata: v0-13
@@ -98,7 +99,7 @@ func finishMetadata(s *session, response *kmsg.MetadataResponse, all, operations
 		if !ok || s.topicError(authz.Describe, name) != 0 {
 			continue
 		}
-		t.Topic, t.IsInternal = &name, false
+		t.Topic, t.IsInternal = &name, tenancy.InternalTopic(name)
 		t.AuthorizedOperations = s.topicOperations(operations, name)
 		kept = append(kept, t)
 	}

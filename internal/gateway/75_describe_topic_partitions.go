@@ -7,6 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/orrery-kafka/orrery/internal/authz"
+	"github.com/orrery-kafka/orrery/internal/tenancy"
 )
 
 // DescribeTopicPartitions: v0 (KIP-966)
@@ -89,7 +90,7 @@ func finishTopicPartitions(s *session, response *kmsg.DescribeTopicPartitionsRes
 			return struct{}{}, true
 		}
 		s.learnTopic(t.TopicID, *t.Topic)
-		t.Topic, t.IsInternal = &name, false
+		t.Topic, t.IsInternal = &name, tenancy.InternalTopic(name)
 		t.AuthorizedOperations = s.topicOperations(true, name)
 		for i := range t.Partitions { // null, which the embedded engine sends, is an exception to the Java client
 			p := &t.Partitions[i]

@@ -117,7 +117,7 @@ func listAllConfigs(ctx context.Context, c *call) error {
 	}
 	var names []string
 	for _, topic := range topics {
-		if topic.ErrorCode == 0 && !topic.IsInternal {
+		if topic.ErrorCode == 0 {
 			names = append(names, *topic.Topic)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/orrery-kafka/orrery"
+	"github.com/orrery-kafka/orrery/internal/tenancy"
 )
 
 // topicData is KafkaTopic of the public API.
@@ -36,6 +37,7 @@ func (c *call) topicData(name string, partitions, replicas int, operations int32
 		Metadata:               metadata{Self: c.link("topics", name), ResourceName: c.crn().With(orrery.CRNTopic, name).String()},
 		ClusterID:              c.identity.LogicalClusterID,
 		TopicName:              name,
+		IsInternal:             tenancy.InternalTopic(name),
 		ReplicationFactor:      replicas,
 		PartitionsCount:        partitions,
 		Partitions:             relationship{c.link("topics", name, "partitions")},
@@ -116,7 +118,7 @@ func listTopics(ctx context.Context, c *call) error {
 	}
 	data := []topicData{}
 	for _, topic := range topics {
-		if topic.ErrorCode == 0 && !topic.IsInternal {
+		if topic.ErrorCode == 0 {
 			data = append(data, c.describedTopic(topic))
 		}
 	}

@@ -21,7 +21,7 @@ const (
 
 // Prefix stands before every name of a tenant on its physical cluster: topics, groups, transactional ids. It is
 // the logical cluster's id and "_". No name is special inside a tenant: its __consumer_offsets or _orrery_tenants
-// is lkc-…___consumer_offsets, a topic like any other.
+// is lkc-…___consumer_offsets, a topic like any other, except that clients are told what Kafka calls internal.
 type Prefix string
 
 // PrefixOf returns the prefix of a logical cluster.
