@@ -6,9 +6,10 @@ import (
 )
 
 const (
-	// MaxThrottle bounds the time that a client is told. A connection whose debt takes longer stays muted and is
-	// asked again (Admit says so); it is short, so that a member of a group is not silent for a session timeout.
-	MaxThrottle = 10 * time.Second
+	// MaxThrottle bounds the time that a client is told, as Kafka bounds it for request time (KIP-124). Where the debt
+	// takes longer, the next request is held (Admit says for how long): a client that was told cannot be told that
+	// the share has grown, which it does within a second where the tenant's use moves to this broker.
+	MaxThrottle = time.Second
 	// Horizon is how far ahead a request may be let in: it is charged at once and waits for its turn. Beyond it a
 	// request is not charged and comes again, so that a change of the rate takes hold within the horizon.
 	Horizon = time.Second
@@ -80,8 +81,8 @@ func Admit(now int64, meters []*Meter, charges ...Charge) Verdict {
 	}
 	if v.Wait > Horizon {
 		meters[0].refuse(charges)
-		// Early by half a horizon, so that it joins the queue before that is empty.
-		v.Wait = min(v.Wait-Horizon/2, MaxThrottle)
+		// Early by half a horizon, so that it joins the queue before that is empty; and soon, for the rate may grow.
+		v.Wait = min(v.Wait-Horizon/2, Horizon)
 		return v
 	}
 	v.Admitted = true

@@ -82,8 +82,9 @@ func (d Decision) String() string {
 // With the same reports, everybody's shares add up to at most 101 % of the quota: all of it in proportion to demand,
 // and on top the floors with which a gateway that becomes active begins (it may overdraw them with its first
 // request, and its demand shows in the next report). A share falls at once and rises only by what the others'
-// reports say they have given up, so also with reports of different age the sum stays there but for gateways that
-// take the same freed part within one exchange.
+// reports say they have given up; so with reports of different age the sum is above that only where gateways take
+// the same freed part within one exchange. With reports up to 1.5 s late and demand that jumps, 24 gateways have at
+// most 1.2 times the quota at an instant and 1.02 times over any minute (TestSharesWithLateReports).
 func ShareOf(d Dimension, quota, now int64, own int32, reports []Report, pressure int64) Decision {
 	n := int64(len(reports))
 	decision := Decision{Dimension: d, Quota: quota, Gateways: len(reports), Pressure: min(max(pressure, 1), 1000)}

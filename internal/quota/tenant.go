@@ -82,7 +82,7 @@ func (t *Tenant) Connect(now int64) Verdict {
 	if wait := attempts.Debt(now); wait > 0 {
 		one := []Charge{{ConnectionAttempts, 1}}
 		t.refuse(one)
-		return Verdict{Dimension: ConnectionAttempts, Rate: attempts.rate, Wait: min(wait, MaxThrottle)}
+		return Verdict{Dimension: ConnectionAttempts, Rate: attempts.rate, Wait: min(wait, Horizon)}
 	}
 	attempts.Charge(now, 1)
 	t.used[ConnectionAttempts]++

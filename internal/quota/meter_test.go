@@ -1,0 +1,234 @@
+package quota_test
+
+import (
+	"container/heap"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/orrery-kafka/orrery"
+	"github.com/orrery-kafka/orrery/internal/quota"
+)
+
+// event is when a connection sends its next request.
+type event struct {
+	at         int64
+	connection int
+}
+
+type events []event
+
+func (e events) Len() int           { return len(e) }
+func (e events) Less(i, j int) bool { return e[i].at < e[j].at }
+func (e events) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
+func (e *events) Push(x any)        { *e = append(*e, x.(event)) }
+func (e *events) Pop() any {
+	last := (*e)[len(*e)-1]
+	*e = (*e)[:len(*e)-1]
+	return last
+}
+
+// flood lets connections send as fast as they may, and returns what was let in from second 60 to 120, and the most
+// in any second.
+func flood(meters []*quota.Meter, connections int, d quota.Dimension, batch int64) (minute, most int64) {
+	var queue events
+	for i := range connections {
+		queue = append(queue, event{int64(i), i})
+	}
+	heap.Init(&queue)
+	perSecond := map[int64]int64{}
+	for queue[0].at < 120*second {
+		next := &queue[0]
+		now := next.at
+		verdict := quota.Admit(now, meters, quota.Charge{Dimension: d, Units: batch}, quota.Charge{Dimension: quota.Requests, Units: 1})
+		switch {
+		case !verdict.Admitted:
+			next.at += int64(verdict.Wait)
+		default:
+			next.at += int64(max(verdict.Wait, verdict.Throttle)) + int64(100*time.Microsecond) // on its way
+			worked := (now + int64(verdict.Wait)) / second
+			perSecond[worked] += batch
+			if worked >= 60 && worked < 120 {
+				minute += batch
+			}
+		}
+		heap.Fix(&queue, 0)
+	}
+	for _, n := range perSecond {
+		most = max(most, n)
+	}
+	return minute, most
+}
+
+// A tenant that sends all it can is held within 2 % over 60 s, whatever the batch and however many connections.
+func TestMeterHoldsEveryClient(t *testing.T) {
+	for _, rate := range []int64{5e6, 100e6} {
+		for _, batch := range []int64{10_000, 1 << 20, 10 << 20} {
+			for _, connections := range []int{1, 3, 100, 2000} {
+				if connections == 1 && batch*10_000 < rate {
+					continue // one connection with so small a batch does not reach the rate
+				}
+				t.Run(fmt.Sprintf("%d by %d on %d", rate, batch, connections), func(t *testing.T) {
+					meter := &quota.Meter{}
+					meter.SetRate(0, quota.Ingress, quota.Ingress.Rate(rate))
+					got, most := flood([]*quota.Meter{meter}, connections, quota.Ingress, batch)
+					share := float64(got) / float64(60*rate)
+					slack := 0.02 + float64(batch)/float64(60*rate) // one batch more or less falls into the minute
+					if share < 1-slack || share > 1+slack {
+						t.Errorf("the tenant got %.2f %% of its rate", 100*share)
+					}
+					if limit := rate*3/2 + batch; most > limit {
+						t.Errorf("%d in one second; rate, burst and a batch are %d", most, limit)
+					}
+				})
+			}
+		}
+	}
+}
+
+func TestAdmitChargesAllOrNothing(t *testing.T) {
+	tenant, client := &quota.Meter{}, &quota.Meter{}
+	tenant.SetRate(0, quota.Ingress, quota.Ingress.Rate(1000))
+	client.SetRate(0, quota.Ingress, quota.Ingress.Rate(100))
+	both := []*quota.Meter{tenant, client}
+	first := quota.Admit(0, both, quota.Charge{Dimension: quota.Ingress, Units: 400})
+	if !first.Admitted || first.Wait != 0 || first.Throttle != quota.MaxThrottle || first.Meter != 1 || first.Dimension != quota.Ingress {
+		t.Errorf("the first: %+v", first)
+	}
+	if text := first.String(); !strings.Contains(text, "ingress: over the client quota of 100 bytes/s") || !strings.Contains(text, "throttled for 1s") {
+		t.Errorf("it says %q", text)
+	}
+	second := quota.Admit(0, both, quota.Charge{Dimension: quota.Ingress, Units: 1000})
+	if second.Admitted || second.Wait != quota.Horizon || second.Meter != 1 {
+		t.Errorf("the second: %+v", second)
+	}
+	if tenant.Used(quota.Ingress) != 400 || client.Used(quota.Ingress) != 400 {
+		t.Errorf("what was not let in was charged: %d and %d", tenant.Used(quota.Ingress), client.Used(quota.Ingress))
+	}
+	if other := quota.Admit(0, both, quota.Charge{Dimension: quota.Egress}); !other.Free() {
+		t.Errorf("debt of ingress holds a fetch: %+v", other)
+	}
+	queued := quota.Admit(int64(3*time.Second), both, quota.Charge{Dimension: quota.Ingress, Units: 100})
+	if !queued.Admitted || queued.Wait != 500*time.Millisecond || queued.Throttle != quota.MaxThrottle {
+		t.Errorf("within the horizon: %+v", queued)
+	}
+	settled := quota.Settle(int64(3*time.Second), both, quota.Charge{Dimension: quota.Ingress}, quota.Charge{Dimension: quota.Egress, Units: 1 << 40})
+	if !settled.Admitted || settled.Wait != 0 || settled.Throttle != quota.MaxThrottle {
+		t.Errorf("settled: %+v", settled)
+	}
+	huge := quota.Settle(int64(3*time.Second), both, quota.Charge{Dimension: quota.Ingress, Units: 1 << 40})
+	if huge.Throttle != quota.MaxThrottle {
+		t.Errorf("a client is told %s", huge.Throttle)
+	}
+}
+
+var someQuotas = orrery.Quotas{
+	IngressBytesPerSecond: 9e6, EgressBytesPerSecond: 30e6, RequestsPerSecond: 900, RequestMillisecondsPerSecond: 2000,
+	Connections: 9, ConnectionAttemptsPerSecond: 3, PartitionChangesPerFiveMinutes: 300, ProducerIDsPerHour: 3600,
+}
+
+func TestTenantStartsWithAnEvenShare(t *testing.T) {
+	tenant := quota.NewTenant(0, someQuotas, 3)
+	for d, want := range map[quota.Dimension]int64{quota.Ingress: 3e6, quota.RequestTime: 2_000_000 / 3, quota.Connections: 3, quota.PartitionChanges: 100} {
+		if got := tenant.Share(d); got != want {
+			t.Errorf("%s: a share of %d, not %d", d, got, want)
+		}
+	}
+	changed := someQuotas
+	changed.IngressBytesPerSecond, changed.EgressBytesPerSecond = 90e6, 0
+	tenant.SetShare(0, quota.Requests, 777)
+	tenant.SetQuotas(second, changed, 3)
+	if tenant.Share(quota.Ingress) != 30e6 || tenant.Share(quota.Egress) != quota.Unlimited || tenant.Share(quota.Requests) != 777 {
+		t.Errorf("after a change: %d, %d, %d", tenant.Share(quota.Ingress), tenant.Share(quota.Egress), tenant.Share(quota.Requests))
+	}
+	if lines := strings.Join(tenant.Describe(), "\n"); !strings.Contains(lines, "ingress: 0 used of a share of 30000000, quota 90000000 bytes/s") || strings.Contains(lines, "egress") {
+		t.Errorf("it describes itself as\n%s", lines)
+	}
+}
+
+func TestTenantBoundsConnections(t *testing.T) {
+	tenant := quota.NewTenant(0, someQuotas, 3) // 3 at a time; one a second after a burst of 5
+	for i := range 3 {
+		if v := tenant.Connect(0); !v.Admitted {
+			t.Fatalf("connection %d: %s", i, v)
+		}
+	}
+	if v := tenant.Connect(0); v.Admitted || v.Dimension != quota.Connections || !strings.Contains(v.String(), "connections: over the cluster's share on this broker of 3") {
+		t.Errorf("a fourth: %s", v)
+	}
+	for i := range 3 { // one overdraws
+		tenant.Disconnect()
+		if v := tenant.Connect(0); !v.Admitted {
+			t.Fatalf("attempt %d: %s", i, v)
+		}
+	}
+	tenant.Disconnect()
+	if v := tenant.Connect(0); v.Admitted || v.Dimension != quota.ConnectionAttempts || v.Wait != time.Second {
+		t.Errorf("an attempt too many: %s", v)
+	}
+	if v := tenant.Connect(second); !v.Admitted {
+		t.Errorf("after a second: %s", v)
+	}
+	if use := tenant.Report(second)[quota.Connections]; use != (quota.Use{Used: 3, Wanted: 1}) {
+		t.Errorf("it reports %+v", use)
+	}
+	if use := tenant.Report(2 * second)[quota.Connections]; use != (quota.Use{Used: 3}) {
+		t.Errorf("it reports a refusal twice: %+v", use)
+	}
+}
+
+func TestReportShowsWhatWasHeldBack(t *testing.T) {
+	tenant := quota.NewTenant(0, someQuotas, 3)
+	meters := []*quota.Meter{&tenant.Meter}
+	quota.Admit(0, meters, quota.Charge{Dimension: quota.Ingress, Units: 1e6})
+	if use := tenant.Report(second)[quota.Ingress]; use != (quota.Use{Used: 1e6}) {
+		t.Errorf("within the burst: %+v", use)
+	}
+	quota.Admit(second, meters, quota.Charge{Dimension: quota.Ingress, Units: 3e6})
+	if use := tenant.Report(3 * second)[quota.Ingress]; use != (quota.Use{Used: 1.5e6, Wanted: 750_000}) {
+		t.Errorf("3 MB of which waited half a second, over 2 s: %+v", use)
+	}
+	quota.Settle(3*second, meters, quota.Charge{Dimension: quota.PartitionChanges, Units: 60})
+	if use := tenant.Report(4 * second)[quota.PartitionChanges]; use.Used != 60 {
+		t.Errorf("a slow dimension forgets: %+v", use)
+	}
+	if use := tenant.Report(154 * second)[quota.PartitionChanges]; use.Used != 30 {
+		t.Errorf("after half its time it still counts %+v", use)
+	}
+	if use := tenant.Report(154 * second)[quota.Ingress]; use.Used != 0 {
+		t.Errorf("two reports at once: %+v", use)
+	}
+}
+
+func BenchmarkAdmitAndSettle(b *testing.B) {
+	tenant := quota.NewTenant(0, orrery.Quotas{IngressBytesPerSecond: 1e12, EgressBytesPerSecond: 1e12, RequestsPerSecond: 1e12, RequestMillisecondsPerSecond: 1e9}, 3)
+	client := &quota.Meter{}
+	client.SetRate(0, quota.Ingress, quota.Ingress.Rate(1e12))
+	for name, meters := range map[string][]*quota.Meter{"tenant": {&tenant.Meter}, "tenant and client": {&tenant.Meter, client}} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			var now int64
+			for b.Loop() {
+				now += 10_000
+				v := quota.Admit(now, meters, quota.Charge{Dimension: quota.Ingress, Units: 1000}, quota.Charge{Dimension: quota.Requests, Units: 1}, quota.Charge{Dimension: quota.RequestTime})
+				w := quota.Settle(now+1000, meters, quota.Charge{Dimension: quota.RequestTime, Units: 50}, quota.Charge{Dimension: quota.Ingress})
+				if !v.Free() || !w.Free() {
+					b.Fatal(v, w)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkBucket(b *testing.B) {
+	bucket := quota.NewBucket(0, quota.PerSecond(1e12))
+	var now int64
+	b.ReportAllocs()
+	for b.Loop() {
+		now += 1000
+		if bucket.Charge(now, 1000) != 0 {
+			b.Fatal("throttled")
+		}
+	}
+}
