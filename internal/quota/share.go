@@ -86,13 +86,12 @@ func (d Decision) String() string {
 // the same freed part within one exchange. With reports up to 1.5 s late and demand that jumps, 24 gateways have at
 // most 1.2 times the quota at an instant and 1.02 times over any minute (TestSharesWithLateReports).
 func ShareOf(d Dimension, quota, now int64, own int32, reports []Report, pressure int64) Decision {
-	n := int64(len(reports))
 	decision := Decision{Dimension: d, Quota: quota, Gateways: len(reports), Pressure: min(max(pressure, 1), 1000)}
 	if quota == Unlimited {
 		decision.Share, decision.Rule = Unlimited, ShareUnlimited
 		return decision
 	}
-	floor := max(quota/(floorParts*max(n, 1)), 1)
+	floor := max(quota/(floorParts*max(int64(len(reports)), 1)), 1)
 	evenly := even(quota, len(reports))
 	pool, free := quota, quota+quota/floorParts
 	var mine *Report
@@ -122,24 +121,32 @@ func ShareOf(d Dimension, quota, now int64, own int32, reports []Report, pressur
 		return decision.shrink()
 	}
 	decision.Demand = demand(mine.Use)
-	fresh := n - int64(decision.Silent)
-	share := decision.Demand
-	switch slack := pool - decision.Total; {
-	case slack <= 0:
-		decision.Rule = ShareProportional
-		share = scale(decision.Demand, uint64(max(pool, 0)), uint64(decision.Total))
-	case wanted > 0:
-		decision.Rule = ShareSlack
-		share += scale(slack, uint64(clamp(mine.Wanted)), uint64(wanted))
-	default:
-		decision.Rule = ShareSlack
-		share += slack / fresh
-	}
+	share := decision.divide(pool, wanted, clamp(mine.Wanted))
 	if share > max(free, mine.Share) {
 		decision.Rule, share = ShareWaiting, max(free, mine.Share)
 	}
 	decision.Share = max(share, floor)
 	return decision.shrink()
+}
+
+// divide returns the own part of a pool, with everybody's and the own wanted.
+func (d *Decision) divide(pool, wanted, mine int64) int64 {
+	slack := pool - d.Total
+	if slack <= 0 {
+		d.Rule = ShareProportional
+		return scale(d.Demand, uint64(max(pool, 0)), uint64(d.Total))
+	}
+	d.Rule = ShareSlack
+	switch {
+	case wanted > 0:
+		return d.Demand + scale(slack, uint64(mine), uint64(wanted))
+	case d.Total > 0:
+		// Half of it for all, so that anybody may begin, and half where the use is, for it grows there first.
+		half := slack / 2
+		return d.Demand + half/int64(d.Gateways-d.Silent) + scale(half, uint64(d.Demand), uint64(d.Total))
+	default:
+		return slack / int64(d.Gateways-d.Silent)
+	}
 }
 
 // shrink applies the back-pressure.
