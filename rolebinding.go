@@ -7,6 +7,12 @@ const (
 	RoleOrganizationAdmin = "OrganizationAdmin"
 	RoleEnvironmentAdmin  = "EnvironmentAdmin"
 	RoleCloudClusterAdmin = "CloudClusterAdmin"
+	RoleOperator          = "Operator"
+	RoleMetricsViewer     = "MetricsViewer"
+	RoleResourceOwner     = "ResourceOwner"
+	RoleDeveloperRead     = "DeveloperRead"
+	RoleDeveloperWrite    = "DeveloperWrite"
+	RoleDeveloperManage   = "DeveloperManage"
 )
 
 // RoleBinding gives a principal a role on everything that its CRN pattern covers; rb-xxxxxx.

@@ -1,11 +1,12 @@
-// Package authz decides who may do what: pure, from role bindings, for the control plane and for the gateways
-// alike. Every answer names the rule that gave it.
+// Package authz decides who may do what, and every answer names the rule that gave it. It is pure.
+//
+// Policy decides from role bindings about the things of the control plane. Authorizer decides about the Kafka resources
+// of one logical cluster, from its ACLs and from role bindings, as Kafka's own authorizer does and quickly enough for
+// every request. Both take what a role may do from one table, roles.
 package authz
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/orrery-kafka/orrery"
 )
@@ -31,6 +32,16 @@ const (
 	AlterConfigs    Action = "ALTER_CONFIGS"
 	IdempotentWrite Action = "IDEMPOTENT_WRITE"
 )
+
+// Operation returns the Kafka operation that the action is, and OperationUnknown for View and Manage.
+func (a Action) Operation() Operation {
+	for i, name := range operationNames {
+		if name == string(a) {
+			return Operation(i)
+		}
+	}
+	return OperationUnknown
+}
 
 // Binding gives a principal a role on what a pattern covers.
 type Binding struct {
@@ -62,47 +73,15 @@ func NewPolicy(bindings []Binding) *Policy {
 	return p
 }
 
-// roleScope is the path of element types that a role's pattern has: a CloudClusterAdmin of an environment does not
-// exist. Every role here may do everything to what its pattern covers.
-var roleScope = map[string][]string{
-	orrery.RoleOrganizationAdmin: {orrery.CRNOrganization},
-	orrery.RoleEnvironmentAdmin:  {orrery.CRNOrganization, orrery.CRNEnvironment},
-	orrery.RoleCloudClusterAdmin: {orrery.CRNOrganization, orrery.CRNEnvironment, orrery.CRNCloudCluster},
-}
-
-// CheckPattern returns an Invalid error where a role does not exist or cannot be bound to a pattern: the pattern's
-// elements must be those of the role's scope, and a "*" may only end the last one, which is not the organization.
-func CheckPattern(role string, pattern orrery.CRN) error {
-	scope, ok := roleScope[role]
-	if !ok {
-		return orrery.InvalidField("/role_name", "the role %q is not offered; the roles are %s, %s and %s",
-			role, orrery.RoleOrganizationAdmin, orrery.RoleEnvironmentAdmin, orrery.RoleCloudClusterAdmin)
-	}
-	var path []string
-	for _, e := range pattern.Elements {
-		path = append(path, e.Type)
-	}
-	if !slices.Equal(path, scope) {
-		return orrery.InvalidField("/crn_pattern", "the role %s is bound to a %s (%s=…), and the pattern is %s",
-			role, scope[len(scope)-1], strings.Join(scope, "=…/"), pattern)
-	}
-	for i, e := range pattern.Elements {
-		star := strings.IndexByte(e.Name, '*')
-		if star >= 0 && (i == 0 || i < len(scope)-1 || star != len(e.Name)-1) {
-			return orrery.InvalidField("/crn_pattern", "a \"*\" may only be the last character of the pattern, and stands for no organization")
-		}
-	}
-	return nil
-}
-
 // Decide answers whether principal may do action to resource. What a principal may act on, it may also find:
 // View is allowed on every ancestor of what one of its bindings covers.
 func (p *Policy) Decide(principal string, action Action, resource orrery.CRN) Decision {
 	for _, b := range p.byPrincipal[principal] {
-		if _, known := roleScope[b.Role]; !known {
+		role, known := roles[b.Role]
+		if !known {
 			continue
 		}
-		if b.Pattern.Covers(resource) {
+		if role.allows(action, b.Pattern, resource) {
 			return Decision{Allowed: true, Rule: b.ID, Reason: fmt.Sprintf("%s is %s of %s", principal, b.Role, b.Pattern)}
 		}
 		if action == View && resource.Covers(b.Pattern) {
