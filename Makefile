@@ -41,8 +41,8 @@ lint: go $(GOLANGCI_LINT) ## run gofmt, go vet and golangci-lint; govulncheck wh
 	@$(GOLANGCI_LINT) run ./...
 	@if command -v govulncheck >/dev/null; then govulncheck ./...; else echo "govulncheck is not installed: skipped (go install golang.org/x/vuln/cmd/govulncheck)"; fi
 
-bench: build ## measure, and write the figures with machine and commit to docs/measured.md
-	@$(GO) run ./test/bench -binary bin/orrery -out docs/measured.md
+bench: build ## measure everything in about 20 minutes, and write docs/measured.md (ARGS="-only speed" for one of service, speed, hot)
+	@$(GO) run ./test/bench -binary bin/orrery -out docs/measured.md $(ARGS)
 
 matrix: build clients matrix-clients ## run one scenario with every Kafka client, and write docs/reference/clients.md
 	@$(GO) run ./test/matrix -binary bin/orrery -out docs/reference/clients.md

@@ -66,9 +66,15 @@ var allowed = map[string][]string{
 	"internal/archtest":            {},
 	"internal/sim":                 {"*"},
 	"embedded":                     {"*"},
-	"test/e2e":                     {},                 // the program from outside: only its tests import anything
-	"test/bench":                   {},                 // the same, measured
-	"test/matrix":                  {"client", "wire"}, // the same, with every Kafka client
+	"test/e2e":                     {},                                          // the program from outside: only its tests import anything
+	"test/bench":                   {"test/bench/measured", "test/bench/speed"}, // the same, measured
+	"test/bench/measured":          {},                                          // sections of docs/measured.md, for whoever measures
+	"test/bench/job":               {"internal/pki"},                            // what the processes below tell each other
+	"test/bench/relay":             {"test/bench/job"},
+	"test/bench/load":              {"test/bench/job"},
+	"test/bench/gateway":           {"test/bench/job", "internal/gateway"},
+	"test/bench/speed":             {"test/bench/job", "test/bench/measured", "internal/engine", "internal/gateway", "internal/kafkatest", "internal/pki", "internal/tenancy"}, // a gateway in front of a real engine
+	"test/matrix":                  {"client", "wire"},                                                                                                                         // the same, with every Kafka client
 	"cmd/orrery":                   {"*", "internal/sim"},
 }
 

@@ -106,7 +106,7 @@ func (a *apacheCluster) prepare(c *Cluster, installation engine.Installation) er
 		if a.secret, err = newCertificate(filepath.Join(a.dir, "broker.pem")); err != nil {
 			return err
 		}
-		c.TLS = a.secret.client
+		c.TLS, c.KeyStore = a.secret.client, a.secret.path
 	}
 	for node := range int32(a.options.Brokers) {
 		b := &apacheBroker{cluster: a, installation: installation, broker: &Broker{Node: node}}

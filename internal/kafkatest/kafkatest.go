@@ -66,6 +66,9 @@ type Cluster struct {
 	Embedded *kfake.Cluster
 	// TLS is what a client needs in order to trust the listeners with TLS; nil without Options.TLS.
 	TLS *tls.Config
+	// KeyStore is the file (PEM) with the key and the certificate of those listeners, for a client in another process;
+	// empty without Options.TLS. Its directory is the cluster's own.
+	KeyStore string
 
 	users map[string]User
 	close func() error

@@ -1,90 +1,151 @@
-// Command bench measures the built program from outside and writes what it found, with the machine and the
-// commit, to a Markdown file. It asserts nothing.
+// Command bench measures the built program and writes what it found to a Markdown file, each part to its own section.
+// It asserts nothing.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
+
+	"github.com/orrery-kafka/orrery/test/bench/measured"
+	"github.com/orrery-kafka/orrery/test/bench/speed"
 )
 
+// patience bounds all of it.
+const patience = time.Hour
+
+// settings are the flags.
+type settings struct {
+	binary string
+	rounds int
+	speed  speed.Options
+}
+
+// part is what has a section of its own.
+type part struct {
+	name, heading string
+	measure       func(context.Context, settings) (string, error)
+}
+
+var parts = []part{
+	{"service", "Start, memory and the first record", measureService},
+	{"speed", speed.Heading, func(ctx context.Context, s settings) (string, error) { return speed.Measure(ctx, s.speed) }},
+	{"hot", "Hot paths", goBench},
+}
+
 func main() {
-	binary := flag.String("binary", "bin/orrery", "the program to measure")
+	s := settings{speed: speed.Options{Progress: os.Stdout, Bytes: 1 << 30}}
+	flag.StringVar(&s.binary, "binary", "bin/orrery", "the program to measure")
 	out := flag.String("out", "docs/measured.md", "the file to write")
-	rounds := flag.Int("rounds", 100, "rounds of create-to-first-record")
+	only := flag.String("only", "", "the parts to measure, separated by commas: service, speed, hot; default: all")
+	flag.IntVar(&s.rounds, "rounds", 100, "rounds of create-to-first-record")
+	flag.IntVar(&s.speed.Runs, "runs", 5, "runs of speed that count")
+	flag.IntVar(&s.speed.WarmRuns, "warm", 2, "runs of speed before those")
+	flag.Var((*size)(&s.speed.Bytes), "bytes", "what a run of speed with large batches moves, such as 256MiB; default: 1GiB")
+	flag.DurationVar(&s.speed.Duration, "duration", 5*time.Second, "how long a run of speed with small requests takes")
 	flag.Parse()
-	if err := run(*binary, *out, *rounds); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, s, *out, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(binary, out string, rounds int) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
+func run(ctx context.Context, s settings, out, only string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("it took longer than %v", patience))
 	defer cancel()
-	var r report
-	for _, measure := range []func(context.Context, string, int, *report) error{measureStart, measureMemory, measureFirstRecord} {
-		if err := measure(ctx, binary, rounds, &r); err != nil {
-			return err
-		}
-	}
-	gateway, err := goBench(ctx)
+	chosen, err := choose(only)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(out, []byte(r.markdown(gateway)), 0o644)
+	if s.speed.Runs < 1 || s.speed.WarmRuns < 0 || s.speed.Bytes < 1<<20 || s.speed.Duration < time.Second {
+		return errors.New("speed needs at least one run, 1MiB and one second")
+	}
+	for _, p := range chosen {
+		began := time.Now()
+		body, err := p.measure(ctx, s)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+		if err := measured.Write(out, p.heading, body); err != nil {
+			return err
+		}
+		fmt.Printf("%s: %q of %s is new, after %v\n", p.name, p.heading, out, time.Since(began).Round(time.Second))
+	}
+	return nil
+}
+
+// choose returns the parts with these names, all for the empty string.
+func choose(only string) ([]part, error) {
+	if only == "" {
+		return parts, nil
+	}
+	var chosen []part
+	for name := range strings.SplitSeq(only, ",") {
+		n := slices.IndexFunc(parts, func(p part) bool { return p.name == name })
+		if n < 0 {
+			return nil, fmt.Errorf("there is no part %q; the parts are service, speed and hot", name)
+		}
+		chosen = append(chosen, parts[n])
+	}
+	return chosen, nil
+}
+
+// size is a number of bytes on the command line: a number with B, KiB, MiB or GiB.
+type size int64
+
+func (s *size) String() string { return strconv.FormatInt(int64(*s), 10) + "B" }
+
+func (s *size) Set(text string) error {
+	for shift, unit := range []string{"KiB", "MiB", "GiB", "B"} {
+		number, ok := strings.CutSuffix(text, unit)
+		if !ok {
+			continue
+		}
+		if unit == "B" {
+			shift = -1
+		}
+		n, err := strconv.ParseInt(number, 10, 32)
+		if err != nil || n < 1 {
+			return fmt.Errorf("%q is not a positive number", number)
+		}
+		*s = size(n << (10 * (shift + 1)))
+		return nil
+	}
+	return errors.New("it is not a number with B, KiB, MiB or GiB")
+}
+
+// measureService measures the whole service in one process.
+func measureService(ctx context.Context, s settings) (string, error) {
+	var r report
+	for _, measure := range []func(context.Context, string, int, *report) error{measureStart, measureMemory, measureFirstRecord} {
+		if err := measure(ctx, s.binary, s.rounds, &r); err != nil {
+			return "", err
+		}
+	}
+	return "\n" + measured.Table([]string{"what", "measured", "goal", "how"}, r.rows), nil
 }
 
 // report is the rows of the result, in order.
-type report struct{ rows [][4]string }
+type report struct{ rows [][]string }
 
 func (r *report) add(what, value, goal, how string) {
 	fmt.Printf("%s: %s\n", what, value)
-	r.rows = append(r.rows, [4]string{what, value, goal, how})
-}
-
-func (r *report) markdown(gateway string) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "# Measured\n\nWritten by `make bench`; do not edit. Machines are shared and noisy: compare runs on one machine, and ratios rather than times.\n\n")
-	fmt.Fprintf(&b, "* Machine: %s\n* Commit: %s\n* Date: %s\n\n", machine(), commit(), time.Now().UTC().Format("2006-01-02"))
-	fmt.Fprintf(&b, "| what | measured | goal | how |\n|---|---|---|---|\n")
-	for _, row := range r.rows {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", row[0], row[1], row[2], row[3])
-	}
-	fmt.Fprintf(&b, "\n## Hot paths\n\nGo benchmarks, one core each unless the name says otherwise.\n\n```\n%s```\n", gateway)
-	return b.String()
-}
-
-func machine() string {
-	model := "unknown processor"
-	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(info)) {
-			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-				model = strings.TrimSpace(value)
-			}
-		}
-	}
-	cores := command("nproc")
-	return fmt.Sprintf("%s cores, %s, %s, %s", cores, model, command("uname", "-sr"), command("go", "version"))
-}
-
-func commit() string { return command("git", "describe", "--always", "--dirty") }
-
-func command(name string, arguments ...string) string {
-	out, err := exec.Command(name, arguments...).Output()
-	if err != nil {
-		return "unknown"
-	}
-	return strings.TrimSpace(string(out))
+	r.rows = append(r.rows, []string{what, value, goal, how})
 }
 
 // goBench runs the benchmarks beside the hot paths.
-func goBench(ctx context.Context) (string, error) {
+func goBench(ctx context.Context, _ settings) (string, error) {
 	c := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", ".", "-benchmem", "-benchtime", "300ms", "./internal/...")
 	out, err := c.CombinedOutput()
 	if err != nil {
@@ -96,7 +157,7 @@ func goBench(ctx context.Context) (string, error) {
 			lines = append(lines, line)
 		}
 	}
-	return strings.Join(lines, ""), nil
+	return fmt.Sprintf("\nGo benchmarks, one core each unless the name says otherwise.\n\n```\n%s```\n", strings.Join(lines, "")), nil
 }
 
 // percentile returns the value below which the share p of the durations lies.
