@@ -55,6 +55,8 @@ func allHandlers() []handler {
 		handle(77, 1, 1, shareGroupDescribe),
 		handle(78, 1, 2, shareFetch),
 		handle(79, 1, 2, shareAcknowledge),
+		handle(88, 0, 0, streamsGroupHeartbeat),
+		handle(89, 0, 0, streamsGroupDescribe),
 		handle(90, 0, 1, describeShareGroupOffsets),
 		handle(91, 0, 0, alterShareGroupOffsets),
 		handle(92, 0, 0, deleteShareGroupOffsets),

@@ -34,13 +34,22 @@ type control struct {
 // Request sends one request and waits for its response, at most controlRequestTimeout, behind at most
 // maxControlRequests others.
 func (c *control) Request(ctx context.Context, request kmsg.Request) (kmsg.Response, error) {
+	return c.send(ctx, c.client, request)
+}
+
+// requestAt is Request to one broker, for what clients of the library send nowhere in particular.
+func (c *control) requestAt(ctx context.Context, node int32, request kmsg.Request) (kmsg.Response, error) {
+	return c.send(ctx, c.client.Broker(int(node)), request)
+}
+
+func (c *control) send(ctx context.Context, to kmsg.Requestor, request kmsg.Request) (kmsg.Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, controlRequestTimeout)
 	defer cancel()
 	if err := c.slots.Acquire(ctx, 1); err != nil {
 		return nil, fmt.Errorf("waiting to send %s on the gateway's own connection: %w", kmsg.NameForKey(request.Key()), err)
 	}
 	defer c.slots.Release(1)
-	response, err := c.client.Request(ctx, request)
+	response, err := to.Request(ctx, request)
 	if err != nil {
 		return nil, fmt.Errorf("sending %s on the gateway's own connection: %w", kmsg.NameForKey(request.Key()), err)
 	}

@@ -63,6 +63,8 @@ type Gateway struct {
 	grants grants // of partitions
 	// changes are what happened to topics a moment ago.
 	changes topicChanges
+	// creations are of streams groups' internal topics.
+	creations creations
 
 	ready, closed chan struct{}
 	running       sync.WaitGroup // Run, connections

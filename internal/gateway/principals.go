@@ -53,9 +53,9 @@ func ControlACLs() []ACL {
 		}},
 		{Resource: kmsg.ACLResourceTypeTopic, Name: topicGateways, Operations: write},
 		{Resource: kmsg.ACLResourceTypeTopic, Name: topicACLs, Operations: write},
-		// Names and ids of topics, numbers of partitions, which settings a topic has.
+		// Names and ids of topics, numbers of partitions, which settings a topic has; internal topics of streams groups.
 		{Resource: kmsg.ACLResourceTypeTopic, Name: ofTenants, Prefixed: true, Operations: []kmsg.ACLOperation{
-			kmsg.ACLOperationDescribe, kmsg.ACLOperationDescribeConfigs,
+			kmsg.ACLOperationDescribe, kmsg.ACLOperationDescribeConfigs, kmsg.ACLOperationCreate,
 		}},
 		// The protocol type of a group (SyncGroup below version 5), and which settings a group has.
 		{Resource: kmsg.ACLResourceTypeGroup, Name: ofTenants, Prefixed: true, Operations: []kmsg.ACLOperation{

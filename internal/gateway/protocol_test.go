@@ -138,7 +138,7 @@ func TestApiVersions(t *testing.T) {
 	for _, k := range got.ApiKeys {
 		offered[k.ApiKey] = k
 	}
-	for _, denied := range []int16{4, 5, 6, 7, 27, 34, 38, 43, 45, 46, 50, 51, 55, 57, 64, 83, 84, 85, 86, 87, 88, 89, 93, 94} {
+	for _, denied := range []int16{4, 5, 6, 7, 27, 34, 38, 43, 45, 46, 50, 51, 55, 57, 64, 83, 84, 85, 86, 87, 93, 94} {
 		if _, ok := offered[denied]; ok {
 			t.Errorf("%s is offered", kmsg.NameForKey(denied))
 		}

@@ -198,7 +198,7 @@ func configuration(o Options) map[string]string {
 		"transaction.state.log.replication.factor": in(replicas), "transaction.state.log.min.isr": in(max(1, replicas-1)), "transaction.state.log.num.partitions": "3",
 		"share.coordinator.state.topic.replication.factor": in(replicas), "share.coordinator.state.topic.min.isr": in(max(1, replicas-1)),
 		"share.coordinator.state.topic.num.partitions": "3",
-		"group.initial.rebalance.delay.ms":             "0", "log.cleaner.dedupe.buffer.size": "4194304",
+		"group.initial.rebalance.delay.ms":             "0", "group.streams.initial.rebalance.delay.ms": "0", "log.cleaner.dedupe.buffer.size": "4194304",
 		"broker.session.timeout.ms": "6000", "broker.heartbeat.interval.ms": "500",
 		// A follower asks its leader before that has heard of it, and waits so long; elections start with a tie.
 		"replica.fetch.backoff.ms": "50", "controller.quorum.election.timeout.ms": "500", "controller.quorum.election.backoff.max.ms": "200",

@@ -74,6 +74,33 @@ func expel(ctx context.Context, client *kgo.Client, group, kind string) error {
 				return err
 			}
 		}
+	case "streams":
+		return expelStreams(ctx, client, group)
+	}
+	return nil
+}
+
+// expelStreams asks the coordinator itself, for the client does not know where to send what.
+func expelStreams(ctx context.Context, client *kgo.Client, group string) error {
+	find := kmsg.NewPtrFindCoordinatorRequest()
+	find.CoordinatorKeys = []string{group}
+	found, err := find.RequestWith(ctx, client)
+	if err != nil {
+		return err
+	}
+	coordinator := client.Broker(int(found.Coordinators[0].NodeID))
+	describe := kmsg.NewPtrStreamsGroupDescribeRequest()
+	describe.Groups = []string{group}
+	described, err := describe.RequestWith(ctx, coordinator)
+	if err != nil {
+		return err
+	}
+	for _, m := range described.Groups[0].Members {
+		leave := kmsg.NewPtrStreamsGroupHeartbeatRequest()
+		leave.Group, leave.MemberID, leave.InstanceID, leave.MemberEpoch = group, m.MemberID, m.InstanceID, -1
+		if _, err := leave.RequestWith(ctx, coordinator); err != nil {
+			return err
+		}
 	}
 	return nil
 }
