@@ -31,8 +31,27 @@ type gatewayProcess struct {
 
 var _ inproc.Gateway = (*gatewayProcess)(nil)
 
+// topicVersions has what the gateways of each physical cluster share, for as long as the process lives. The zero value
+// is ready.
+type topicVersions struct {
+	mu        sync.Mutex
+	byCluster map[string]*gateway.TopicVersions
+}
+
+func (t *topicVersions) of(physicalClusterID string) *gateway.TopicVersions {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.byCluster == nil {
+		t.byCluster = map[string]*gateway.TopicVersions{}
+	}
+	if t.byCluster[physicalClusterID] == nil {
+		t.byCluster[physicalClusterID] = gateway.NewTopicVersions()
+	}
+	return t.byCluster[physicalClusterID]
+}
+
 // startGateway is what the substrate starts a gateway with.
-func startGateway(ctx context.Context, spec inproc.GatewaySpec, metrics prometheus.Registerer, log *slog.Logger) (inproc.Gateway, error) {
+func startGateway(ctx context.Context, spec inproc.GatewaySpec, topics *gateway.TopicVersions, metrics prometheus.Registerer, log *slog.Logger) (inproc.Gateway, error) {
 	log = log.With("cluster", spec.PhysicalClusterID, "node", spec.Node)
 	g, err := gateway.New(gateway.Config{
 		PhysicalClusterID: spec.PhysicalClusterID,
@@ -41,6 +60,7 @@ func startGateway(ctx context.Context, spec inproc.GatewaySpec, metrics promethe
 		DialBroker:        spec.DialBroker,
 		Control:           gateway.Control(spec.Access),
 		EmbeddedEngine:    true,
+		Topics:            topics,
 		Now:               time.Now,
 		Logger:            log,
 		Registerer: prometheus.WrapRegistererWith(prometheus.Labels{

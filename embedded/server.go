@@ -219,10 +219,11 @@ func (s *Server) openSubstrate(context.Context) error {
 	if err != nil {
 		return err
 	}
+	var topics topicVersions
 	s.substrate, err = inproc.New(inproc.Config{
 		Dir: s.directory.join("clusters"), PortsFrom: s.config.KafkaPortFirst, PortsTo: s.config.KafkaPortLast, Authority: authority,
 		StartGateway: func(ctx context.Context, spec inproc.GatewaySpec) (inproc.Gateway, error) {
-			return startGateway(ctx, spec, s.registry, s.log)
+			return startGateway(ctx, spec, topics.of(spec.PhysicalClusterID), s.registry, s.log)
 		},
 		Changed: func(string) { s.nudge(loopSatellite) },
 		Now:     time.Now,

@@ -15,7 +15,8 @@ import (
 // Behavior:
 // * DESCRIBE on each named topic, else TOPIC_AUTHORIZATION_FAILED. A topic id that is not the tenant's, or that may not
 // be described, is UNKNOWN_TOPIC_ID. The other topics are answered.
-// * All topics (null, in v0 an empty list) are those of the tenant that may be described.
+// * All topics (null, in v0 an empty list) are those of the tenant that may be described; the broker is asked for
+// them by name (topiclist.go).
 // * Topics are never created.
 // * Brokers have the addresses of their gateways, the cluster id is the logical cluster's, authorized operations are
 // the principal's in its own cluster.
@@ -32,24 +33,24 @@ func metadata(ctx context.Context, s *session, r *kmsg.MetadataRequest) (step, e
 	topicOperations, clusterOperations := r.IncludeTopicAuthorizedOperations, r.IncludeClusterAuthorizedOperations
 	r.IncludeTopicAuthorizedOperations, r.IncludeClusterAuthorizedOperations = false, false
 	var refused []kmsg.MetadataResponseTopic
-	r.Topics, refused = sift(r.Topics, func(t *kmsg.MetadataRequestTopic) (answer kmsg.MetadataResponseTopic, _ bool) {
-		code := s.metadataTopic(ctx, t)
-		if code == 0 {
-			return answer, false
-		}
-		answer = kmsg.NewMetadataResponseTopic()
-		answer.Topic, answer.TopicID, answer.ErrorCode = t.Topic, t.TopicID, code
-		if t.Topic == nil && r.Version < 12 {
-			answer.Topic = new(string)
-		}
-		return answer, true
-	})
-	none := len(r.Topics) == 0 && !all
 	if all {
-		r.Topics = nil
+		r.Topics = s.allTopics(ctx)
+	} else {
+		r.Topics, refused = sift(r.Topics, func(t *kmsg.MetadataRequestTopic) (answer kmsg.MetadataResponseTopic, _ bool) {
+			code := s.metadataTopic(ctx, t)
+			if code == 0 {
+				return answer, false
+			}
+			answer = kmsg.NewMetadataResponseTopic()
+			answer.Topic, answer.TopicID, answer.ErrorCode = t.Topic, t.TopicID, code
+			if t.Topic == nil && r.Version < 12 {
+				answer.Topic = new(string)
+			}
+			return answer, true
+		})
 	}
-	if all || none {
-		r.Version = max(version, 1) // version 0 has one way to say both, and the embedded engine does not know it
+	if len(r.Topics) == 0 {
+		r.Version = max(version, 1) // version 0 has one way to say all and none, and the embedded engine does not know it
 	}
 	return forwarded(r, func(response *kmsg.MetadataResponse) error {
 		response.Version = version
@@ -58,6 +59,23 @@ func metadata(ctx context.Context, s *session, r *kmsg.MetadataRequest) (step, e
 		response.AuthorizedOperations = s.clusterOperations(clusterOperations)
 		return nil
 	}), nil
+}
+
+// allTopics names the tenant's topics that may be described. It is null, which asks the broker for the topics of every
+// tenant, where the list could not be had.
+func (s *session) allTopics(ctx context.Context) []kmsg.MetadataRequestTopic {
+	topics, err := s.describableTopics(ctx)
+	if err != nil {
+		s.gateway.warn("cannot list a tenant's topics; asking for all", err)
+		return nil
+	}
+	named := make([]kmsg.MetadataRequestTopic, 0, len(topics))
+	for i := range topics {
+		t := kmsg.NewMetadataRequestTopic()
+		t.Topic = &topics[i].name
+		named = append(named, t)
+	}
+	return named
 }
 
 // metadataTopic makes a topic's name physical, or returns why it may not be described.
@@ -89,7 +107,10 @@ func finishMetadata(s *session, response *kmsg.MetadataResponse, all, operations
 	s.gateway.topics.learnAll(response)
 	kept := response.Topics[:0]
 	for _, t := range response.Topics {
-		if t.Topic == nil || *t.Topic == "" {
+		switch {
+		case all && t.ErrorCode == kerr.UnknownTopicOrPartition.Code: // deleted since it was listed
+			continue
+		case t.Topic == nil || *t.Topic == "":
 			if !all { // an id that is gone by now
 				kept = append(kept, t)
 			}

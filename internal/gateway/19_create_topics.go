@@ -67,7 +67,9 @@ func createTopics(ctx context.Context, s *session, r *kmsg.CreateTopicsRequest) 
 			made[t.Topic] = t.NumPartitions
 		}
 	}
+	changed := s.changingTopics(ctx)
 	return forwarded(r, func(response *kmsg.CreateTopicsResponse) error {
+		changed()
 		for _, t := range response.Topics {
 			if n := made[t.Topic]; n > 0 && t.ErrorCode == 0 {
 				s.changedTopic(t.Topic, n)

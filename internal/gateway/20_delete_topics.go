@@ -39,7 +39,9 @@ func deleteTopics(ctx context.Context, s *session, r *kmsg.DeleteTopicsRequest) 
 		response.Topics = refused
 		return answered(response), nil
 	}
+	changed := s.changingTopics(ctx)
 	return forwarded(r, func(response *kmsg.DeleteTopicsResponse) error {
+		changed()
 		response.Topics, _ = sift(response.Topics, func(t *kmsg.DeleteTopicsResponseTopic) (struct{}, bool) {
 			t.ErrorMessage = s.errorText(t.ErrorMessage)
 			if t.Topic == nil || *t.Topic == "" {

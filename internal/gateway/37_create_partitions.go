@@ -52,7 +52,9 @@ func createPartitions(ctx context.Context, s *session, r *kmsg.CreatePartitionsR
 			grown[t.Topic] = t.Count
 		}
 	}
+	changed := s.changingTopics(ctx)
 	return forwarded(r, func(response *kmsg.CreatePartitionsResponse) error {
+		changed()
 		for _, t := range response.Topics {
 			if n := grown[t.Topic]; n > 0 && t.ErrorCode == 0 {
 				s.changedTopic(t.Topic, n)

@@ -13,7 +13,8 @@ import (
 //
 // Behavior:
 // * The broker lists the transactions of every tenant; those of others, whatever the filters, and those without
-// DESCRIBE on the transactional id are left out.
+// DESCRIBE on the transactional id are left out. Where it knows patterns it is asked with the tenant's, so that it
+// does not send the others.
 // * The broker matches a pattern against the physical ids of all tenants, so it is rewritten for the tenant's
 // (tenancy.Prefix.PhysicalRegex), with the ends of the id written out: Apache Kafka matches the whole id and the
 // embedded engine any part of it. One that is not valid or too large is INVALID_REGULAR_EXPRESSION.
@@ -23,17 +24,23 @@ import (
 // * v2: filter by a pattern (KIP-1152)
 func listTransactions(_ context.Context, s *session, r *kmsg.ListTransactionsRequest) (step, error) {
 	type state = kmsg.ListTransactionsResponseTransactionState
-	if pattern := r.TransactionalIDPattern; pattern != nil && *pattern != "" {
-		physical, err := s.prefix.PhysicalRegex(*pattern)
+	version, pattern := r.Version, everyID
+	given := r.TransactionalIDPattern != nil && *r.TransactionalIDPattern != ""
+	if given {
+		pattern = *r.TransactionalIDPattern
+	}
+	if entry := s.gateway.table.Load().entry(r.Key()); given || entry != nil && entry.max >= 2 {
+		physical, err := s.prefix.PhysicalRegex(pattern)
 		if err != nil {
 			response := r.ResponseKind().(*kmsg.ListTransactionsResponse)
 			response.ErrorCode = kerr.InvalidRegularExpression.Code
 			return answered(response), nil
 		}
 		physical = "^" + physical + "$"
-		r.TransactionalIDPattern = &physical
+		r.Version, r.TransactionalIDPattern = max(version, 2), &physical
 	}
 	return forwarded(r, func(response *kmsg.ListTransactionsResponse) error {
+		response.Version = version
 		response.TransactionStates = own(s, response.TransactionStates, func(t *state) *string { return &t.TransactionalID })
 		response.TransactionStates, _ = sift(response.TransactionStates, func(t *state) (struct{}, bool) {
 			return struct{}{}, s.transactionalIDError(authz.Describe, t.TransactionalID) != 0
@@ -41,3 +48,6 @@ func listTransactions(_ context.Context, s *session, r *kmsg.ListTransactionsReq
 		return nil
 	}), nil
 }
+
+// everyID matches every transactional id.
+const everyID = "(?s).*"

@@ -14,11 +14,12 @@ import (
 //
 // Behavior:
 // * DESCRIBE on each named topic, else TOPIC_AUTHORIZATION_FAILED. The other topics are answered.
-// * All topics (an empty list) are those of the tenant that may be described. The broker goes through the topics of
-// all tenants by name, so it is sent to the tenant's first, and a cursor behind the tenant's last ends the list. A
-// page may have fewer topics than were asked for, or none, and a cursor all the same.
+// * All topics (an empty list) are those of the tenant that may be described; the broker is asked for them by name
+// (topiclist.go). Where they cannot be listed it goes through the topics of all tenants by name, so it is sent to the
+// tenant's first, and a cursor behind the tenant's last ends the list. A page may have fewer topics than were asked
+// for, or none, and a cursor all the same.
 // * A cursor that is not in the list of topics, or has a negative partition, is INVALID_REQUEST for every topic.
-func describeTopicPartitions(_ context.Context, s *session, r *kmsg.DescribeTopicPartitionsRequest) (step, error) {
+func describeTopicPartitions(ctx context.Context, s *session, r *kmsg.DescribeTopicPartitionsRequest) (step, error) {
 	type topic = kmsg.DescribeTopicPartitionsResponseTopic
 	answer := func(name string, code int16) topic {
 		t := kmsg.NewDescribeTopicPartitionsResponseTopic()
@@ -33,10 +34,14 @@ func describeTopicPartitions(_ context.Context, s *session, r *kmsg.DescribeTopi
 		return answered(response), nil
 	}
 	all, from := len(r.Topics) == 0, ""
+	if all && s.nameTopics(ctx, r) && len(r.Topics) == 0 {
+		return answered(response), nil
+	}
+	ranged := len(r.Topics) == 0
 	if r.Cursor != nil {
 		from = r.Cursor.Topic
 		r.Cursor.Topic = s.physical(from)
-	} else if all {
+	} else if ranged {
 		cursor := kmsg.NewDescribeTopicPartitionsRequestCursor()
 		cursor.Topic = s.physical("")
 		r.Cursor = &cursor
@@ -54,18 +59,38 @@ func describeTopicPartitions(_ context.Context, s *session, r *kmsg.DescribeTopi
 		return answer(t.Topic, code), true
 	})
 	refused, _ = sift(refused, func(t *topic) (struct{}, bool) { return struct{}{}, t.Topic == nil })
-	if !all && len(r.Topics) == 0 {
+	if !ranged && len(r.Topics) == 0 {
 		response.Topics = refused
 		return answered(response), nil
 	}
-	if !all && r.Cursor != nil && s.topicError(authz.Describe, from) != 0 {
+	if !ranged && r.Cursor != nil && s.topicError(authz.Describe, from) != 0 {
 		r.Cursor = nil // the broker is not asked about that topic, and those behind it have no pages yet
 	}
 	return forwarded(r, func(response *kmsg.DescribeTopicPartitionsResponse) error {
-		finishTopicPartitions(s, response)
+		finishTopicPartitions(s, response, all)
 		response.Topics = append(refused, response.Topics...)
 		return nil
 	}), nil
+}
+
+// nameTopics makes of a request for all topics one for the tenant's, from the cursor on. It reports false, and changes
+// nothing, where they could not be listed.
+func (s *session) nameTopics(ctx context.Context, r *kmsg.DescribeTopicPartitionsRequest) bool {
+	topics, err := s.describableTopics(ctx)
+	if err != nil {
+		s.gateway.warn("cannot list a tenant's topics; asking for all", err)
+		return false
+	}
+	for _, t := range topics {
+		name, _ := s.logical(t.name)
+		if r.Cursor == nil || name >= r.Cursor.Topic {
+			r.Topics = append(r.Topics, kmsg.DescribeTopicPartitionsRequestTopic{Topic: name})
+		}
+	}
+	if r.Cursor != nil && (len(r.Topics) == 0 || r.Topics[0].Topic != r.Cursor.Topic) {
+		r.Cursor = nil // that topic is gone; the next one is described from its beginning
+	}
+	return true
 }
 
 func cursorIsValid(r *kmsg.DescribeTopicPartitionsRequest) bool {
@@ -80,9 +105,9 @@ func cursorIsValid(r *kmsg.DescribeTopicPartitionsRequest) bool {
 }
 
 // finishTopicPartitions leaves of the broker's answer what the tenant may see.
-func finishTopicPartitions(s *session, response *kmsg.DescribeTopicPartitionsResponse) {
+func finishTopicPartitions(s *session, response *kmsg.DescribeTopicPartitionsResponse, all bool) {
 	response.Topics, _ = sift(response.Topics, func(t *kmsg.DescribeTopicPartitionsResponseTopic) (struct{}, bool) {
-		if t.Topic == nil {
+		if t.Topic == nil || all && t.ErrorCode == kerr.UnknownTopicOrPartition.Code { // deleted since it was listed
 			return struct{}{}, true
 		}
 		name, ok := s.logical(*t.Topic)

@@ -25,7 +25,7 @@ import (
 	"github.com/orrery-kafka/orrery"
 )
 
-// Config is what a gateway needs to know. All but Limits and Registerer is required; Now and Logger have the
+// Config is what a gateway needs to know. All but Topics, Limits and Registerer is required; Now and Logger have the
 // obvious defaults.
 type Config struct {
 	PhysicalClusterID string
@@ -41,10 +41,13 @@ type Config struct {
 	// (docs/decisions/0002): it binds no producer id to a transactional id, ends on some Produce requests by topic
 	// id, and leaves records out of share fetches.
 	EmbeddedEngine bool
-	Now            func() time.Time
-	Logger         *slog.Logger
-	Limits         Limits
-	Registerer     prometheus.Registerer // may be nil
+	// Topics is shared by all gateways of an embedded engine; without it they ask that engine for a tenant's topics
+	// each time. Not for other engines.
+	Topics     *TopicVersions
+	Now        func() time.Time
+	Logger     *slog.Logger
+	Limits     Limits
+	Registerer prometheus.Registerer // may be nil
 }
 
 // Gateway serves the tenants of one physical cluster at one broker.
@@ -65,6 +68,10 @@ type Gateway struct {
 	changes topicChanges
 	// creations are of streams groups' internal topics.
 	creations creations
+
+	lists            topicLists
+	metadataVersions perNode[int64]
+	groups           perNode[*groupListing]
 
 	ready, closed chan struct{}
 	running       sync.WaitGroup // Run, connections
@@ -113,6 +120,7 @@ func New(config Config) (*Gateway, error) {
 		fetchSessions: map[string]int{},
 		shareSessions: map[string]int{},
 	}
+	g.metadataVersions.ask, g.groups.ask = g.askMetadataVersion, g.askGroups
 	g.topics = newTopicIndex(g.control, config.Now, metrics.topicIDLookups)
 	g.lease = &lease{gateway: g, client: client, incarnation: rand.Text(), more: make(chan struct{}, 1)}
 	g.state.Store(emptyState())

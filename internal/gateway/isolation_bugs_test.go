@@ -131,10 +131,11 @@ func wholeBugs(g *Gateway) []DeliberateBug {
 	)
 }
 
-// unfiltered translates the tenant's own names in a list of everybody's.
-func unfiltered(ctx context.Context, s *session, r kmsg.Request, sound decide) (step, error) {
-	decided, err := sound(ctx, s, r)
-	decided.finish = func(response kmsg.Response) (kmsg.Response, error) {
+// unfiltered asks the broker for everybody's and translates the tenant's own names in the list.
+func unfiltered(_ context.Context, s *session, r kmsg.Request, _ decide) (step, error) {
+	everything := kmsg.RequestForKey(r.Key())
+	everything.SetVersion(max(r.GetVersion(), 1))
+	return step{forward: everything, finish: func(response kmsg.Response) (kmsg.Response, error) {
 		response.SetVersion(r.GetVersion())
 		for _, f := range IsolationFieldsOf(r.Key(), true) {
 			if IsolationRules[f.Path].Kind == Translate {
@@ -144,8 +145,7 @@ func unfiltered(ctx context.Context, s *session, r kmsg.Request, sound decide) (
 			}
 		}
 		return response, nil
-	}
-	return decided, err
+	}}, nil
 }
 
 func wrongHandler(f IsolationField, stolen [16]byte) func(context.Context, *session, kmsg.Request, decide) (step, error) {

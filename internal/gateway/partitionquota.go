@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // partitionQuota holds one request that wants more partitions against its tenant's limit. The broker knows how many
@@ -103,18 +102,14 @@ func (q *partitionQuota) count(ctx context.Context) error {
 	s := q.session
 	q.grant.started = s.gateway.config.Now()
 	s.gateway.grants.add(s.LogicalClusterID, q.grant)
-	request := kmsg.NewPtrMetadataRequest()
-	request.Topics = nil
-	response, err := s.controlRequest(ctx, request)
+	topics, err := s.ownTopics(ctx)
 	if err != nil {
 		q.failure = fmt.Errorf("counting the tenant's partitions: %w", err)
 		return q.failure
 	}
-	q.topics = map[string]int32{}
-	for _, t := range response.(*kmsg.MetadataResponse).Topics {
-		if t.Topic != nil && s.prefix.Owns(*t.Topic) && t.ErrorCode != kerr.UnknownTopicOrPartition.Code {
-			q.topics[*t.Topic] = int32(len(t.Partitions))
-		}
+	q.topics = make(map[string]int32, len(topics))
+	for _, t := range topics {
+		q.topics[t.name] = t.partitions
 	}
 	s.gateway.changes.complete(s.LogicalClusterID, q.topics, s.gateway.config.Now())
 	return nil

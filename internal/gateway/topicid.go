@@ -13,7 +13,7 @@ import (
 const (
 	// negativeTopicLife is for how long an id that no topic had stays unknown without asking again.
 	negativeTopicLife = time.Second
-	maxTopicIDs       = 1 << 20 // a full index starts again and fills from misses
+	maxTopicIDs       = 1 << 20 // about 200 MB; in a full index each new id takes the place of any other
 	maxNegativeIDs    = 1 << 14
 )
 
@@ -66,9 +66,7 @@ func (x *topicIndex) learn(id [16]byte, name string) {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if len(x.names) >= maxTopicIDs {
-		clear(x.names)
-	}
+	makeRoom(x.names, maxTopicIDs)
 	x.names[id] = name
 	delete(x.negative, id)
 }
@@ -110,9 +108,19 @@ func (x *topicIndex) lookup(ctx context.Context, id [16]byte) (string, bool, err
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if len(x.negative) >= maxNegativeIDs {
-		clear(x.negative)
-	}
+	makeRoom(x.negative, maxNegativeIDs)
 	x.negative[id] = now.Add(negativeTopicLife)
 	return "", false, nil
+}
+
+// makeRoom removes any one entry of a map that is full. To clear it would make every request that needs an entry ask
+// the broker at once.
+func makeRoom[K comparable, V any](m map[K]V, limit int) {
+	if len(m) < limit {
+		return
+	}
+	for k := range m {
+		delete(m, k)
+		return
+	}
 }

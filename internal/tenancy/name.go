@@ -44,6 +44,12 @@ func (p Prefix) Logical(physical string) (string, bool) {
 // Owns reports whether a physical name is the tenant's.
 func (p Prefix) Owns(physical string) bool { return strings.HasPrefix(physical, string(p)) }
 
+// TenantOf returns the id of the logical cluster that has a physical name, and false for a name of nobody's.
+func TenantOf(physical string) (logicalClusterID string, ok bool) {
+	id, _, ok := strings.Cut(physical, separator)
+	return id, ok
+}
+
 // MaxTopicLength is the most bytes that a topic name of the tenant may have.
 func (p Prefix) MaxTopicLength() int { return maxTopicName - len(p) }
 

@@ -47,6 +47,9 @@ type Options struct {
 	Brokers int
 	Limits  gateway.Limits
 	Logger  *slog.Logger
+	// Topics is shared by the gateways; nil is a gateway that lists topics anew each time, for tests that make topics
+	// behind the gateways' back.
+	Topics *gateway.TopicVersions
 	// Registerer takes the metrics of a gateway; there is room for one broker's.
 	Registerer prometheus.Registerer
 	// Dial replaces the tenants' path to a broker; dial is the one that it replaces.
@@ -124,7 +127,7 @@ func (c *Cluster) startGateway(node int32, listener net.Listener, server *tls.Co
 	}
 	config := gateway.Config{
 		PhysicalClusterID: PhysicalClusterID, Node: node, TLS: server, DialBroker: dial, Control: c.Control(),
-		EmbeddedEngine: c.Kafka.Engine == kafkatest.Embedded, Limits: o.Limits, Logger: o.Logger, Registerer: o.Registerer,
+		EmbeddedEngine: c.Kafka.Engine == kafkatest.Embedded, Topics: o.Topics, Limits: o.Limits, Logger: o.Logger, Registerer: o.Registerer,
 	}
 	g, err := gateway.New(config)
 	if err != nil {
