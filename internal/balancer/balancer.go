@@ -39,6 +39,9 @@ type Limits struct {
 type Config struct {
 	// Backends returns the backends as they are now. It is called for each connection.
 	Backends func() []Backend
+	// Preamble, where it is set, returns what a backend is sent before the client's bytes, such as a header of the
+	// PROXY protocol. The backend must expect it.
+	Preamble func(client net.Conn) []byte
 	Logger   *slog.Logger
 	Limits   Limits
 }
@@ -185,7 +188,24 @@ func (b *Balancer) connect(client net.Conn) {
 	defer backend.Close()
 	stop := context.AfterFunc(b.ctx, func() { backend.Close() })
 	defer stop()
+	if b.config.Preamble != nil {
+		if err := b.announce(client, backend); err != nil {
+			b.config.Logger.Debug("a backend did not take the preamble", "error", err)
+			return
+		}
+	}
 	b.copyBoth(client, backend)
+}
+
+// announce sends the preamble.
+func (b *Balancer) announce(client, backend net.Conn) error {
+	if err := backend.SetWriteDeadline(time.Now().Add(b.config.Limits.DialTimeout)); err != nil {
+		return err
+	}
+	if _, err := backend.Write(b.config.Preamble(client)); err != nil {
+		return err
+	}
+	return backend.SetWriteDeadline(time.Time{})
 }
 
 // dial tries healthy backends in random order.

@@ -321,3 +321,30 @@ func TestCloseEndsEverything(t *testing.T) {
 		return fmt.Errorf("goroutines leaked:\n%s", stacks[:runtime.Stack(stacks, true)])
 	})
 }
+
+func TestPreambleComesBeforeTheClientsBytes(t *testing.T) {
+	echo := serve(t, func(c *net.TCPConn) { io.Copy(c, c) })
+	echo.healthy.Store(true)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := balancer.New(balancer.Config{
+		Backends: func() []balancer.Backend { return []balancer.Backend{echo.backend("echo")} },
+		Preamble: func(client net.Conn) []byte { return []byte("from " + client.RemoteAddr().String() + ";") },
+	})
+	served := make(chan error, 1)
+	go func() { served <- b.Serve(l) }()
+	t.Cleanup(func() { b.Close(); <-served })
+	c := dial(t, l.Addr().String())
+	if _, err := io.WriteString(c, "hello"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(c)
+	if want := "from " + c.LocalAddr().String() + ";hello"; string(got) != want || err != nil {
+		t.Errorf("the backend read %q, %v; want %q", got, err, want)
+	}
+}
