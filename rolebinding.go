@@ -2,7 +2,7 @@ package orrery
 
 import "time"
 
-// Role names, as in the public API.
+// Role names, as in the public API. What each may do is in internal/authz.
 const (
 	RoleOrganizationAdmin = "OrganizationAdmin"
 	RoleEnvironmentAdmin  = "EnvironmentAdmin"
@@ -14,6 +14,12 @@ const (
 	RoleDeveloperWrite    = "DeveloperWrite"
 	RoleDeveloperManage   = "DeveloperManage"
 )
+
+// RoleNames are the names of all roles.
+func RoleNames() []string {
+	return []string{RoleOrganizationAdmin, RoleEnvironmentAdmin, RoleCloudClusterAdmin, RoleOperator, RoleMetricsViewer,
+		RoleResourceOwner, RoleDeveloperRead, RoleDeveloperWrite, RoleDeveloperManage}
+}
 
 // RoleBinding gives a principal a role on everything that its CRN pattern covers; rb-xxxxxx.
 // It counts once Usable, that is, once every gateway concerned has applied it.

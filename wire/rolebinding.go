@@ -11,6 +11,6 @@ type RoleBinding struct {
 	ID         string   `json:"id,omitempty" access:"read-only"`
 	Metadata   Metadata `json:"metadata,omitzero" access:"read-only"`
 	Principal  string   `json:"principal"` // User:u-… or User:sa-…
-	RoleName   string   `json:"role_name" enum:"OrganizationAdmin,EnvironmentAdmin,CloudClusterAdmin"`
+	RoleName   string   `json:"role_name" enum:"OrganizationAdmin,EnvironmentAdmin,CloudClusterAdmin,Operator,MetricsViewer,ResourceOwner,DeveloperRead,DeveloperWrite,DeveloperManage"`
 	CRNPattern string   `json:"crn_pattern"`
 }

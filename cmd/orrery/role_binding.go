@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -19,8 +20,18 @@ func (p *program) roleBindingCommand() *cobra.Command {
 
   OrganizationAdmin    everything
   EnvironmentAdmin     everything in an environment
-  CloudClusterAdmin    everything in a Kafka cluster`,
+  CloudClusterAdmin    everything in a Kafka cluster
+  Operator             see how everything in one of these is set up, but no records
+  MetricsViewer        see which clusters there are
+
+or on topics, groups and transactional ids of a Kafka cluster, by name or, with a * at the end, by how names begin:
+
+  ResourceOwner        everything, and give others roles on it
+  DeveloperRead        read topics, be in groups
+  DeveloperWrite       write to topics, use transactional ids
+  DeveloperManage      create and delete topics, delete groups`,
 		Example: `orrery role-binding create --service-account reports --role CloudClusterAdmin --cluster demo
+orrery role-binding create --service-account reports --role DeveloperRead --cluster demo --topic 'sales.*'
 orrery role-binding list`,
 	},
 		p.roleBindingCreateCommand(), p.roleBindingListCommand(), p.roleBindingDescribeCommand(), p.roleBindingDeleteCommand())
@@ -30,14 +41,18 @@ orrery role-binding list`,
 type bindingFlags struct {
 	principal, serviceAccount, role string
 	environment, cluster, pattern   string
+	topic, group, transactionalID   string
 }
 
 func (f *bindingFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.serviceAccount, "service-account", "", "who: id or name of a service `ACCOUNT`")
 	flags.StringVar(&f.principal, "principal", "", "who: `User:ID` of a user or service account")
-	flags.StringVar(&f.role, "role", "", "`ROLE`: OrganizationAdmin, EnvironmentAdmin or CloudClusterAdmin")
+	flags.StringVar(&f.role, "role", "", "`ROLE`: "+strings.Join(orrery.RoleNames(), ", "))
 	flags.StringVar(&f.environment, "environment", "", "on what: an `ENVIRONMENT`, id or name")
 	flags.StringVar(&f.cluster, "cluster", "", "on what: a Kafka `CLUSTER`, id or name")
+	flags.StringVar(&f.topic, "topic", "", "on what: a `TOPIC` of the cluster, or PREFIX*")
+	flags.StringVar(&f.group, "group", "", "on what: a consumer `GROUP` of the cluster, or PREFIX*")
+	flags.StringVar(&f.transactionalID, "transactional-id", "", "on what: a transactional `ID` of the cluster, or PREFIX*")
 	flags.StringVar(&f.pattern, "crn-pattern", "", "on what: a resource name as the API writes it (`CRN`), which may end in *")
 }
 
@@ -67,6 +82,9 @@ func (p *program) showRoleBinding(b wire.RoleBinding) error {
 // widest takes back the environment and cluster that are only somebody's default, where a role or a listing is
 // about the whole organization unless the command line says otherwise.
 func (f *bindingFlags) widest(defaulted map[string]bool) {
+	if _, resources := f.resource(); resources > 0 {
+		return
+	}
 	if defaulted["environment"] && (f.cluster == "" || defaulted["cluster"]) {
 		f.environment = ""
 	}
@@ -75,14 +93,47 @@ func (f *bindingFlags) widest(defaulted map[string]bool) {
 	}
 }
 
-// on returns the CRN that the flags name: of a cluster, an environment or else the organization. An empty
-// pattern means the narrowest that role needs.
+// resource returns the flags' resource within a cluster, as a CRN element, and how many they name.
+func (f bindingFlags) resource() (e orrery.CRNElement, n int) {
+	for _, flag := range []orrery.CRNElement{{Type: orrery.CRNTopic, Name: f.topic}, {Type: orrery.CRNGroup, Name: f.group}, {Type: orrery.CRNTransactionalID, Name: f.transactionalID}} {
+		if flag.Name != "" {
+			e = flag
+			n++
+		}
+	}
+	return e, n
+}
+
+// onResource returns the CRN of a resource within the flags' cluster.
+func (p *program) onResource(ctx context.Context, api *client.Client, f bindingFlags) (string, error) {
+	resource, n := f.resource()
+	if n > 1 {
+		return "", usageError("make one binding for each", "give one of --topic, --group and --transactional-id")
+	}
+	if f.cluster == "" {
+		return "", usageError("name the cluster with --cluster", "it is not said which cluster's %s", resource.Type)
+	}
+	c, err := p.cluster(ctx, api, f.environment, f.cluster)
+	name, err := resourceName(c.Metadata, err)
+	if err != nil {
+		return "", err
+	}
+	return name + "/" + orrery.CRNKafka + "=" + c.ID + "/" + resource.Type + "=" + resource.Name, nil
+}
+
+// on returns the CRN that the flags name: of a resource within a cluster, a cluster, an environment or else the
+// organization. An empty pattern means the narrowest that role needs.
 func (p *program) on(ctx context.Context, api *client.Client, f bindingFlags) (string, error) {
+	_, resources := f.resource()
 	switch {
+	case f.pattern != "" && resources > 0:
+		return "", usageError("", "give either --crn-pattern or --topic, --group or --transactional-id")
 	case f.pattern != "" && (f.environment != "" || f.cluster != ""):
 		return "", usageError("", "give either --crn-pattern or --environment and --cluster")
 	case f.pattern != "":
 		return f.pattern, nil
+	case resources > 0:
+		return p.onResource(ctx, api, f)
 	case f.role == orrery.RoleCloudClusterAdmin && f.cluster == "":
 		return "", usageError("name the cluster with --cluster", "the role %s is for one Kafka cluster", f.role)
 	case f.role == orrery.RoleEnvironmentAdmin && f.cluster != "":

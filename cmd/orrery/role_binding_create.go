@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -23,14 +24,14 @@ orrery role-binding create --principal User:u-x1y2z3 --role EnvironmentAdmin --e
 
 func (p *program) createRoleBinding(ctx context.Context, f bindingFlags) error {
 	if f.role == "" {
-		return usageError("choose one of OrganizationAdmin, EnvironmentAdmin, CloudClusterAdmin", "--role is missing")
+		return usageError("choose one of "+strings.Join(orrery.RoleNames(), ", "), "--role is missing")
 	}
-	role, err := oneWord("role", f.role, orrery.RoleOrganizationAdmin, orrery.RoleEnvironmentAdmin, orrery.RoleCloudClusterAdmin)
+	role, err := oneWord("role", f.role, orrery.RoleNames()...)
 	if err != nil {
 		return err
 	}
 	f.role = role
-	if role == orrery.RoleOrganizationAdmin {
+	if role == orrery.RoleOrganizationAdmin || f.pattern != "" {
 		f.widest(p.defaulted)
 	}
 	if role == orrery.RoleEnvironmentAdmin && p.defaulted["cluster"] {

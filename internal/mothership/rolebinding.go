@@ -210,10 +210,10 @@ func (t *transaction) deleteBinding(b orrery.RoleBinding, withdrawn bool) error 
 	return t.RoleBindings().Put(b)
 }
 
-// deleteBindingsOf deletes the bindings whose pattern is exactly a resource that goes away.
+// deleteBindingsOf deletes the bindings whose pattern is exactly a resource that goes away, or something in it.
 func (t *transaction) deleteBindingsOf(resource orrery.CRN) error {
 	return each(t.RoleBindings(), store.Where(store.OrganizationID, t.actor.OrganizationID), func(b orrery.RoleBinding) error {
-		if b.CRNPattern != resource.String() {
+		if b.CRNPattern != resource.String() && !strings.HasPrefix(b.CRNPattern, resource.String()+"/") {
 			return nil
 		}
 		return t.deleteBinding(b, false)

@@ -364,3 +364,53 @@ func TestNudges(t *testing.T) {
 		t.Fatalf("an empty configuration: %v", err)
 	}
 }
+
+// TestRolesOnKafkaResources: a role on topics reaches the cluster's gateways, lets its owner hand on what it owns and no
+// more, and goes with the cluster.
+func TestRolesOnKafkaResources(t *testing.T) {
+	p := start(t, fixture{})
+	c := p.usableCluster("orders", orrery.TypeBasic)
+	kafka := orrery.KafkaCRN(c.OrganizationID, c.EnvironmentID, c.ID)
+	owner := p.serviceAccount("owner", orrery.RoleResourceOwner, kafka.With(orrery.CRNTopic, "sales.*"))
+	reader := p.serviceAccount("reader", "", orrery.CRN{})
+	bind := func(role string, pattern orrery.CRN) (orrery.RoleBinding, error) {
+		return p.m.CreateRoleBinding(t.Context(), owner, mothership.RoleBindingInput{Principal: orrery.Principal(reader.PrincipalID), RoleName: role, CRNPattern: pattern.String()})
+	}
+	binding, err := bind(orrery.RoleDeveloperRead, kafka.With(orrery.CRNTopic, "sales.eu*"))
+	p.ok(err)
+	p.settle()
+	if state, err := p.m.RoleBindingState(t.Context(), binding.ID); err != nil || state.Phase != orrery.PhaseUsable {
+		t.Fatalf("%+v, %v", state, err)
+	}
+	onLink := "binding/" + c.PhysicalClusterID + "/" + binding.ID
+	if message, ok := p.satellite.known[onLink]; !ok || message.Deleted {
+		t.Fatalf("the gateways do not learn of it: %+v", message)
+	}
+	for _, actor := range []mothership.Actor{owner, reader} {
+		if _, err := p.m.Cluster(t.Context(), actor, c.EnvironmentID, c.ID); err != nil {
+			t.Errorf("who has a role on a topic does not see its cluster: %v", err)
+		}
+	}
+	for _, test := range []struct {
+		role    string
+		pattern orrery.CRN
+		want    orrery.Code
+	}{
+		{orrery.RoleDeveloperRead, kafka.With(orrery.CRNTopic, "sales*"), orrery.Forbidden},
+		{orrery.RoleDeveloperRead, kafka.With(orrery.CRNGroup, "sales.eu"), orrery.NotFound},
+		{orrery.RoleDeveloperWrite, kafka, orrery.Forbidden},
+		{orrery.RoleCloudClusterAdmin, c.CRN(), orrery.Forbidden},
+		{orrery.RoleDeveloperRead, c.CRN(), orrery.Invalid},
+	} {
+		if _, err := bind(test.role, test.pattern); orrery.ErrorCode(err) != test.want {
+			t.Errorf("%s on %s: %v, want %s", test.role, test.pattern, err, test.want)
+		}
+	}
+	_, err = p.m.DeleteRoleBinding(t.Context(), reader, binding.ID)
+	p.fails(err, orrery.Forbidden)
+	_, err = p.m.DeleteCluster(t.Context(), p.admin, c.EnvironmentID, c.ID)
+	p.ok(err)
+	p.settle()
+	_, err = p.m.RoleBindingState(t.Context(), binding.ID)
+	p.fails(err, orrery.NotFound)
+}

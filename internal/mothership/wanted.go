@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/orrery-kafka/orrery"
+	"github.com/orrery-kafka/orrery/internal/authz"
 	"github.com/orrery-kafka/orrery/internal/profile"
 	"github.com/orrery-kafka/orrery/internal/store"
 	"github.com/orrery-kafka/orrery/internal/tenancy"
@@ -93,7 +94,7 @@ func (t *transaction) wantedBinding(id string) (string, any, error) {
 		return "", nil, err
 	}
 	for _, c := range clusters {
-		if !pattern.Covers(c.CRN()) {
+		if !authz.Reaches(pattern, c.CRN()) {
 			continue
 		}
 		satelliteID, err := t.satelliteOf(pscID)
