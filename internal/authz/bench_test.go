@@ -2,6 +2,8 @@ package authz_test
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/orrery-kafka/orrery"
@@ -112,6 +114,44 @@ func BenchmarkAuthorize(b *testing.B) {
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
 			a.AuthorizeByResourceType(requests[i%len(requests)])
+		}
+	})
+}
+
+// chain gives one principal 1,000 prefixes, each of which begins the next, and everyone 9,000 that deny: the most that a
+// decision can have to look through.
+func chain() []authz.ACL {
+	all := large()
+	for i := range all {
+		all[i].Host, all[i].ResourceType, all[i].PatternType = "*", authz.ResourceTopic, authz.PatternPrefixed
+		if i < authz.MaxResourceNameLength-24 {
+			all[i].Principal, all[i].ResourceName, all[i].Permission, all[i].Operation = "User:sa-1", strings.Repeat("a", i+1), authz.PermissionAllow, authz.OperationAlter
+		} else {
+			all[i].Principal, all[i].ResourceName, all[i].Permission, all[i].Operation = "User:*", fmt.Sprintf("a%05d", i), authz.PermissionDeny, authz.OperationAlter
+		}
+	}
+	all[0].Operation = authz.OperationRead
+	return all
+}
+
+func BenchmarkWorst(b *testing.B) {
+	a := authz.NewAuthorizer(tenant).With(authz.Changes{AddACLs: chain()})
+	q := authz.Request{Principal: "User:sa-1", Host: "10.0.0.1", Operation: authz.OperationRead, ResourceType: authz.ResourceTopic, ResourceName: strings.Repeat("a", authz.MaxResourceNameLength)}
+	if !a.Authorize(q).Allowed {
+		b.Fatal("denied")
+	}
+	b.Run("authorize", func(b *testing.B) {
+		for b.Loop() {
+			a.Authorize(q)
+		}
+	})
+	denied := authz.NewAuthorizer(tenant).With(authz.Changes{AddACLs: slices.Concat(onePrincipal(), []authz.ACL{
+		{ResourceType: authz.ResourceTopic, ResourceName: "team-", PatternType: authz.PatternPrefixed, Principal: "User:*", Host: "*", Operation: authz.OperationAll, Permission: authz.PermissionDeny}})})
+	b.Run("by_resource_type", func(b *testing.B) {
+		for b.Loop() {
+			if denied.AuthorizeByResourceType(q).Allowed {
+				b.Fatal("allowed")
+			}
 		}
 	})
 }

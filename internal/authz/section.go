@@ -31,7 +31,7 @@ func newPattern(rules []Rule) *pattern {
 
 // rule returns the first rule that denies, or allows, an operation; nil where none does.
 func (p *pattern) rule(o Operation, deny bool) *Rule {
-	if p == nil {
+	if p == nil || deny && !p.deny.Has(o) || !deny && !p.allow.Has(o) {
 		return nil
 	}
 	for i := range p.rules {
