@@ -52,10 +52,13 @@ var allowed = map[string][]string{
 	"internal/rest":                {"wire", "internal/mothership"},
 	"internal/operator":            {"internal/substrate", "internal/brokers", "internal/profile", "internal/rollout"},
 	"internal/satellite":           {"internal/link", "internal/operator", "internal/brokers", "internal/tenancy", "internal/pki", "internal/durable"},
-	"internal/gateway":             {"internal/tenancy", "internal/authz", "internal/quota"},
+	"internal/gateway":             {"internal/tenancy", "internal/authz", "internal/quota", "internal/scram", "internal/oauthbearer", "internal/proxyprotocol"},
 	"internal/gateway/gatewaytest": {"internal/gateway", "internal/tenancy", "internal/kafkatest"}, // gateways in front of a real engine, for tests of the gateway and of its second face
 	"internal/kafkarest":           {"internal/gateway", "internal/tenancy"},
 	"internal/balancer":            {},
+	"internal/scram":               {}, // how clients prove who they are: messages in, messages out
+	"internal/oauthbearer":         {}, // the same, with tokens of an identity provider
+	"internal/proxyprotocol":       {}, // the client's address through a balancer
 	"internal/dns":                 {},
 	"internal/durable":             {}, // files that survive a crash, for whoever keeps any
 	"internal/pki":                 {"internal/durable"},
