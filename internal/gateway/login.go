@@ -14,8 +14,8 @@ import (
 )
 
 // Login is who the gateway is to brokers that want to know: SASL with the mechanism PLAIN, so its connections must
-// be private already (loopback, or TLS below them). The brokers must let the principal live as long as a
-// connection: where they set connections.max.reauth.ms they close it then.
+// be private already (loopback, or TLS below them). Where brokers let a login live for a time only
+// (connections.max.reauth.ms, KIP-368), its connections log in again before it is over.
 type Login struct{ User, Password string }
 
 const (
@@ -54,7 +54,7 @@ func (l Login) over(ctx context.Context, conn net.Conn) (net.Conn, error) {
 	conn.SetDeadline(deadline)
 	// The end of the context ends a read or write that waits.
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	err := l.exchange(conn)
+	lifetime, err := l.exchange(conn)
 	if !stop() && err == nil {
 		err = context.Cause(ctx)
 	}
@@ -63,33 +63,50 @@ func (l Login) over(ctx context.Context, conn net.Conn) (net.Conn, error) {
 		return nil, fmt.Errorf("logging in to the broker as %q: %w", l.User, err)
 	}
 	conn.SetDeadline(time.Time{})
+	if lifetime > 0 {
+		return newLoggedIn(conn, l, lifetime), nil
+	}
 	return conn, nil
 }
 
-func (l Login) exchange(conn net.Conn) error {
-	handshake := kmsg.NewPtrSASLHandshakeRequest()
-	handshake.Version, handshake.Mechanism = 1, "PLAIN"
+// exchange logs in and returns how long that is good for; 0 is for ever.
+func (l Login) exchange(conn net.Conn) (lifetime time.Duration, err error) {
+	handshake, authenticate := l.requests()
 	response, err := ask(conn, handshake, 1)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	chosen := response.(*kmsg.SASLHandshakeResponse)
-	if err := kerr.ErrorForCode(chosen.ErrorCode); err != nil {
-		return fmt.Errorf("SASL/PLAIN is refused, the broker offers %v: %w", chosen.SupportedMechanisms, err)
+	if err := saslHandshakeError(response.(*kmsg.SASLHandshakeResponse)); err != nil {
+		return 0, err
 	}
-	authenticate := kmsg.NewPtrSASLAuthenticateRequest()
-	authenticate.Version, authenticate.SASLAuthBytes = 1, []byte("\x00"+l.User+"\x00"+l.Password)
 	if response, err = ask(conn, authenticate, 2); err != nil {
-		return err
+		return 0, err
 	}
 	done := response.(*kmsg.SASLAuthenticateResponse)
-	if err := kerr.ErrorForCode(done.ErrorCode); err != nil {
-		if done.ErrorMessage != nil {
-			return fmt.Errorf("%w (%s)", err, *done.ErrorMessage)
-		}
-		return err
+	return time.Duration(done.SessionLifetimeMillis) * time.Millisecond, saslAuthenticateError(done)
+}
+
+// requests are what a login consists of, in versions that are not flexible.
+func (l Login) requests() (*kmsg.SASLHandshakeRequest, *kmsg.SASLAuthenticateRequest) {
+	handshake, authenticate := kmsg.NewPtrSASLHandshakeRequest(), kmsg.NewPtrSASLAuthenticateRequest()
+	handshake.Version, handshake.Mechanism = 1, "PLAIN"
+	authenticate.Version, authenticate.SASLAuthBytes = 1, []byte("\x00"+l.User+"\x00"+l.Password)
+	return handshake, authenticate
+}
+
+func saslHandshakeError(r *kmsg.SASLHandshakeResponse) error {
+	if err := kerr.ErrorForCode(r.ErrorCode); err != nil {
+		return fmt.Errorf("SASL/PLAIN is refused, the broker offers %v: %w", r.SupportedMechanisms, err)
 	}
 	return nil
+}
+
+func saslAuthenticateError(r *kmsg.SASLAuthenticateResponse) error {
+	err := kerr.ErrorForCode(r.ErrorCode)
+	if err != nil && r.ErrorMessage != nil {
+		return fmt.Errorf("%w (%s)", err, *r.ErrorMessage)
+	}
+	return err
 }
 
 // ask sends a request whose versions are not flexible, and waits for its response.

@@ -6,12 +6,16 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/orrery-kafka/orrery/internal/gateway"
 	"github.com/orrery-kafka/orrery/internal/gateway/gatewaytest"
@@ -91,6 +95,83 @@ func TestLoginThatGoesWrong(t *testing.T) {
 		login := gateway.Login{User: "tenants", Password: "secret"}
 		if _, err := login.Dial(func(context.Context, string, string) (net.Conn, error) { return near, nil })(ctx, "tcp", "broker"); err == nil {
 			t.Error("logged in to who says nothing")
+		}
+	})
+}
+
+// TestLoginsEnd writes and reads without a break through a broker that closes a connection whose login is over. A
+// connection without the gateway's care is closed, so it is the broker that is seen to.
+func TestLoginsEnd(t *testing.T) {
+	gatewaytest.ApacheOnly(t, "the embedded engine's logins do not end")
+	user := kafkatest.User{Name: "tenants", Password: "tenants-secret", ACLs: []kafkatest.ACL{
+		{Resource: kmsg.ACLResourceTypeTopic, Name: "lkc-", Prefixed: true, Operations: []kmsg.ACLOperation{kmsg.ACLOperationAll}},
+	}}
+	kafka := kafkatest.StartApache(t, kafkatest.Options{
+		HeapMiB: 192, Users: []kafkatest.User{user}, Config: map[string]string{"connections.max.reauth.ms": "2000"},
+	})
+	if _, err := kafka.Admin(t).CreateTopic(testContext(t), 1, 1, nil, "lkc-aaaaaa_orders"); err != nil {
+		t.Fatal(err)
+	}
+	var opened atomic.Int32
+	plain := func(ctx context.Context, network, address string) (net.Conn, error) {
+		opened.Add(1)
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(kafka.Brokers[0].LoginAddress), kgo.DefaultProduceTopic("lkc-aaaaaa_orders"), kgo.ProducerLinger(0),
+		kgo.ConsumeTopics("lkc-aaaaaa_orders"), kgo.FetchMaxWait(100*time.Millisecond), kgo.MetadataMaxAge(time.Hour),
+		kgo.Dialer(gateway.Login{User: user.Name, Password: user.Password}.Dial(plain)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	exchange := func() {
+		t.Helper()
+		if err := client.ProduceSync(testContext(t), kgo.StringRecord("x")).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		for read := 0; read == 0; {
+			fetches := client.PollFetches(testContext(t))
+			if err := fetches.Err(); err != nil {
+				t.Fatal(err)
+			}
+			read = fetches.NumRecords()
+		}
+	}
+	exchange()
+	before := opened.Load()
+	for began := time.Now(); time.Since(began) < 5*time.Second; { // two logins and a half
+		exchange()
+	}
+	if after := opened.Load(); after != before {
+		t.Errorf("%d connections became %d: the broker closed some", before, after)
+	}
+	expectOneLogin(t, kafka, user)
+}
+
+// expectOneLogin sees that the broker closes a connection that does not log in again.
+func expectOneLogin(t *testing.T, kafka *kafkatest.Cluster, user kafkatest.User) {
+	t.Helper()
+	conn, err := net.Dial("tcp", kafka.Brokers[0].LoginAddress)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rawOver(t, conn)
+	if response := r.logIn(user.Name, user.Password); response.ErrorCode != 0 || response.SessionLifetimeMillis == 0 {
+		t.Fatalf("logging in: %+v", response)
+	}
+	metadata := kmsg.NewPtrMetadataRequest()
+	metadata.Version, metadata.Topics = 9, []kmsg.MetadataRequestTopic{}
+	eventually(t, func() string {
+		r.send(metadata)
+		var b [1]byte
+		conn.SetReadDeadline(time.Now().Add(time.Second))
+		for {
+			switch n, err := conn.Read(b[:]); {
+			case errors.Is(err, os.ErrDeadlineExceeded):
+				return "the broker goes on"
+			case n == 0 && err != nil:
+				return ""
+			}
 		}
 	})
 }
