@@ -2,23 +2,21 @@ package kafka_test
 
 import (
 	"context"
-	"errors"
 	"net"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/orrery-kafka/orrery/internal/brokers"
 	"github.com/orrery-kafka/orrery/internal/brokers/brokerstest"
 	"github.com/orrery-kafka/orrery/internal/brokers/kafka"
+	"github.com/orrery-kafka/orrery/internal/kafkatest"
 	"github.com/orrery-kafka/orrery/internal/poll"
 )
 
@@ -28,75 +26,13 @@ const (
 )
 
 // engine is a real embedded engine behind connections that can be cut.
-type engine struct {
-	*kfake.Cluster
-	count int
-	dir   string
+type engine struct{ *kafkatest.Durable }
 
-	mu    sync.Mutex
-	down  bool
-	conns map[net.Conn]bool
-}
-
-func start(t *testing.T, count int) *engine {
-	e := &engine{count: count, dir: t.TempDir(), conns: map[net.Conn]bool{}}
-	e.Cluster = e.newCluster(t)
-	t.Cleanup(func() { e.Cluster.Close() })
-	return e
-}
-
-func (e *engine) newCluster(t *testing.T, options ...kfake.Opt) *kfake.Cluster {
-	t.Helper()
-	cluster, err := kfake.NewCluster(append(options, kfake.NumBrokers(e.count), kfake.DataDir(e.dir), kfake.SyncWrites())...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cluster
-}
-
-// restart stops the engine and starts it again on the same ports and data.
-func (e *engine) restart(t *testing.T) {
-	var ports []int
-	for _, address := range e.ListenAddrs() {
-		tcp, err := net.ResolveTCPAddr("tcp", address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ports = append(ports, tcp.Port)
-	}
-	e.Cluster.Close()
-	e.Cluster = e.newCluster(t, kfake.Ports(ports...))
-}
-
-func (e *engine) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.down {
-		conn.Close()
-		return nil, errors.New("the network is down")
-	}
-	e.conns[conn] = true
-	return conn, nil
-}
-
-// cut breaks every connection, and refuses new ones while down.
-func (e *engine) cut(down bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.down = down
-	for conn := range e.conns {
-		conn.Close()
-	}
-	clear(e.conns)
-}
+func start(t *testing.T, count int) *engine { return &engine{kafkatest.StartDurable(t, count)} }
 
 func (e *engine) Open(t *testing.T, changed func()) brokers.Cluster {
 	t.Helper()
-	c, err := kafka.Opener(nil)("pkc-1", brokers.Access{Seeds: e.ListenAddrs(), Dial: e.dial}, changed)
+	c, err := kafka.Opener(nil)("pkc-1", brokers.Access{Seeds: e.ListenAddrs(), Dial: e.Dial}, changed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +41,7 @@ func (e *engine) Open(t *testing.T, changed func()) brokers.Cluster {
 }
 
 func (e *engine) Nodes() []int32 {
-	nodes := make([]int32, e.count)
+	nodes := make([]int32, e.Brokers())
 	for i := range nodes {
 		nodes[i] = int32(i)
 	}
@@ -340,7 +276,7 @@ func TestClusterIsAwayAndBack(t *testing.T) {
 	}
 	write(t, c, "1")
 	awaitTail(t, c, "1")
-	e.cut(true)
+	e.Cut(true)
 	for name, call := range map[string]func(context.Context) error{
 		"View":               func(ctx context.Context) error { _, err := c.View(ctx); return err },
 		"PrepareStateTopics": c.PrepareStateTopics,
@@ -360,10 +296,10 @@ func TestClusterIsAwayAndBack(t *testing.T) {
 	if got, ready := c.Tail(brokers.TopicGateways); !ready || len(got) != 1 {
 		t.Errorf("the last known tail is %+v, %t", got, ready)
 	}
-	e.cut(false)
+	e.Cut(false)
 	write(t, c, "2")
 	awaitTail(t, c, "2")
-	e.restart(t)
+	e.Restart(t)
 	write(t, c, "3")
 	awaitTail(t, c, "3")
 	if _, err := c.View(ctx); err != nil {

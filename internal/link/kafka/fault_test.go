@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -58,7 +57,7 @@ func TestTheAnswerToACommitIsLost(t *testing.T) {
 	b.ControlKey(kmsg.EndTxn.Int16(), func(request kmsg.Request) (kmsg.Response, error, bool) {
 		b.KeepControl()
 		if request.(*kmsg.EndTxnRequest).Commit && once.CompareAndSwap(false, true) {
-			b.SleepControl(func() { b.cut(false) })
+			b.SleepControl(func() { b.Cut(false) })
 		}
 		return nil, nil, false
 	})
@@ -77,13 +76,13 @@ func TestFencedWhileTheConnectionWasBroken(t *testing.T) {
 	b := start(t, 1)
 	old := b.mothership(t, nil, "sat-1")
 	send(t, old, 1)
-	b.cut(true)
+	b.Cut(true)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	if err := old.Send(ctx, "sat-1", []link.Message{psc(9)}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("Send without brokers returned %v", err)
 	}
-	b.cut(false)
+	b.Cut(false)
 	next := b.mothership(t, nil, "sat-1")
 	for range 3 {
 		if err := old.Send(t.Context(), "sat-1", []link.Message{psc(9)}); !isFenced(err) {
@@ -156,13 +155,7 @@ func TestEverythingIsKilledInTheMiddleOfSend(t *testing.T) {
 	mothership.Close()
 	leaveOpen(t, b, 9)
 	for number := int64(2); number <= 3; number++ {
-		killed := &brokers{dir: t.TempDir(), count: 1, conns: b.conns}
-		if err := os.CopyFS(killed.dir, os.DirFS(b.dir)); err != nil {
-			t.Fatal(err)
-		}
-		killed.Cluster = killed.newCluster(t)
-		t.Cleanup(killed.Cluster.Close)
-		b = killed
+		b = &brokers{b.Killed(t)}
 		mothership, satellite := b.mothership(t, nil, "sat-1"), b.satellite(t, nil, "sat-1")
 		await(t, satellite, number-1)
 		caughtUp(t, satellite)

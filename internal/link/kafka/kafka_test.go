@@ -3,89 +3,25 @@ package kafka_test
 import (
 	"context"
 	"errors"
-	"net"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/orrery-kafka/orrery/internal/kafkatest"
 	"github.com/orrery-kafka/orrery/internal/link"
 	"github.com/orrery-kafka/orrery/internal/link/kafka"
 	"github.com/orrery-kafka/orrery/internal/link/linktest"
 )
 
-// brokers is a real embedded engine behind connections that can be cut.
-type brokers struct {
-	*kfake.Cluster
-	dir   string
-	count int
+// brokers are a real embedded engine behind connections that can be cut.
+type brokers struct{ *kafkatest.Durable }
 
-	mu    sync.Mutex
-	down  bool
-	conns map[net.Conn]bool
-}
-
-func start(t *testing.T, count int) *brokers {
-	b := &brokers{dir: t.TempDir(), count: count, conns: map[net.Conn]bool{}}
-	b.Cluster = b.newCluster(t)
-	t.Cleanup(func() { b.Cluster.Close() })
-	return b
-}
-
-func (b *brokers) newCluster(t *testing.T, options ...kfake.Opt) *kfake.Cluster {
-	t.Helper()
-	cluster, err := kfake.NewCluster(append(options, kfake.NumBrokers(b.count), kfake.DataDir(b.dir), kfake.SyncWrites())...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cluster
-}
-
-// restart stops the engine and starts it again on the same ports and data.
-func (b *brokers) restart(t *testing.T) {
-	var ports []int
-	for _, address := range b.ListenAddrs() {
-		tcp, err := net.ResolveTCPAddr("tcp", address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ports = append(ports, tcp.Port)
-	}
-	b.Cluster.Close()
-	b.Cluster = b.newCluster(t, kfake.Ports(ports...))
-}
-
-func (b *brokers) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.down {
-		conn.Close()
-		return nil, errors.New("the network is down")
-	}
-	b.conns[conn] = true
-	return conn, nil
-}
-
-// cut breaks every connection, and refuses new ones while down.
-func (b *brokers) cut(down bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.down = down
-	for conn := range b.conns {
-		conn.Close()
-	}
-	clear(b.conns)
-}
+func start(t *testing.T, count int) *brokers { return &brokers{kafkatest.StartDurable(t, count)} }
 
 func (b *brokers) config(arrived func()) kafka.Config {
-	return kafka.Config{Seeds: b.ListenAddrs(), Dial: b.dial, Arrived: arrived}
+	return kafka.Config{Seeds: b.ListenAddrs(), Dial: b.Dial, Arrived: arrived}
 }
 
 func (b *brokers) mothership(t *testing.T, arrived func(), satelliteIDs ...string) *kafka.Link {
@@ -202,7 +138,7 @@ func TestBrokersRestart(t *testing.T) {
 	for number := int64(1); number <= 3; number++ {
 		send(t, mothership, number)
 		await(t, satellite, number)
-		b.restart(t)
+		b.Restart(t)
 	}
 	send(t, satellite, 9)
 	await(t, mothership, 9)
@@ -213,7 +149,7 @@ func TestConnectionsAreCut(t *testing.T) {
 	mothership, satellite := b.mothership(t, nil, "sat-1"), b.satellite(t, nil, "sat-1")
 	for number := int64(1); number <= 5; number++ {
 		send(t, mothership, number)
-		b.cut(false)
+		b.Cut(false)
 		await(t, satellite, number)
 	}
 }
@@ -222,7 +158,7 @@ func TestBrokersAreAway(t *testing.T) {
 	b := start(t, 1)
 	mothership, satellite := b.mothership(t, nil, "sat-1"), b.satellite(t, nil, "sat-1")
 	send(t, mothership, 1)
-	b.cut(true)
+	b.Cut(true)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	if err := mothership.Send(ctx, "sat-1", []link.Message{psc(2)}); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, link.ErrFenced) {
@@ -231,7 +167,7 @@ func TestBrokersAreAway(t *testing.T) {
 	if _, err := kafka.OpenMothership(ctx, b.config(nil), "sat-1"); err == nil {
 		t.Error("opening without brokers returned nil")
 	}
-	b.cut(false)
+	b.Cut(false)
 	send(t, mothership, 3)
 	await(t, satellite, 3)
 }
