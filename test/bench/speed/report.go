@@ -37,20 +37,22 @@ func comparisons() []comparison {
 	var all []comparison
 	for _, load := range []string{loadProduce, loadFetch, loadProduceMany} {
 		all = append(all,
-			comparison{load, pathOwn, "throughput", func(g, o sample) float64 { return g.mebibytesPerSecond() / o.mebibytesPerSecond() }, "%.2f", "at least 1", atLeast(1)},
+			comparison{load, pathOwn, "throughput", throughput, "%.2f", "at least 1", atLeast(1)},
 			comparison{load, pathOwn, "server CPU per GiB", serverCPUPerByte, "%.2f", "at most 1", atMost(1)},
 			comparison{load, pathRelay, "CPU per GiB, gateway alone to relay alone", func(g, o sample) float64 {
 				return (g.front.Seconds() / g.gibibytes()) / (o.front.Seconds() / o.gibibytes())
 			}, "%.2f", "at most 1.1", atMost(1.1)},
 			comparison{load, pathRelay, "server CPU per GiB, broker included", serverCPUPerByte, "%.2f", "", nil},
-			comparison{load, pathRelay, "throughput", func(g, o sample) float64 { return g.mebibytesPerSecond() / o.mebibytesPerSecond() }, "%.2f", "", nil})
+			comparison{load, pathRelay, "throughput", throughput, "%.2f", "", nil})
 	}
 	for _, load := range []string{loadSmallProduce, loadSmallFetch} {
 		all = append(all,
-			comparison{load, pathOwn, "requests per second", func(g, o sample) float64 { return g.requestsPerSecond() / o.requestsPerSecond() }, "%.2f", "at least 1", atLeast(1)},
-			comparison{load, pathOwn, "server CPU per request", func(g, o sample) float64 {
-				return microsecondsEach(g.server(), g) / microsecondsEach(o.server(), o)
-			}, "%.2f", "at most 1", atMost(1)})
+			comparison{load, pathOwn, "requests per second", requestRate, "%.2f", "at least 1", atLeast(1)},
+			comparison{load, pathOwn, "server CPU per request", serverCPUPerRequest, "%.2f", "at most 1", atMost(1)},
+			comparison{load, pathRelay, "CPU per request, gateway alone to relay alone", func(g, o sample) float64 {
+				return microsecondsEach(g.front, g) / microsecondsEach(o.front, o)
+			}, "%.2f", "", nil},
+			comparison{load, pathRelay, "requests per second", requestRate, "%.2f", "", nil})
 	}
 	p50 := func(g, o sample) float64 { return (g.P50 - o.P50).Seconds() * 1000 }
 	p99 := func(g, o sample) float64 { return (g.P99 - o.P99).Seconds() * 1000 }
@@ -59,6 +61,14 @@ func comparisons() []comparison {
 		comparison{loadLatency, pathPlain, "added, p99", p99, "%.2f ms", "at most 0.5 ms", atMost(0.5)},
 		comparison{loadLatency, pathOwn, "added, p50", p50, "%.2f ms", "", nil},
 		comparison{loadLatency, pathRelay, "added, p50", p50, "%.2f ms", "", nil})
+}
+
+func throughput(g, o sample) float64 { return g.mebibytesPerSecond() / o.mebibytesPerSecond() }
+
+func requestRate(g, o sample) float64 { return g.requestsPerSecond() / o.requestsPerSecond() }
+
+func serverCPUPerRequest(g, o sample) float64 {
+	return microsecondsEach(g.server(), g) / microsecondsEach(o.server(), o)
 }
 
 func serverCPUPerByte(g, o sample) float64 {
@@ -87,9 +97,9 @@ func (c comparison) row(m measurement) []string {
 func (m measurement) section(o Options, java string, took time.Duration) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "* Load: %s\n* Took: %v\n\n", m.machineLoad(), took.Round(time.Second))
-	fmt.Fprintf(&b, `The gateway, with the broker behind it, against other ways to the same broker. A figure is the median over %d rounds; in each
-round the paths take their turns, and a figure compares neighbours of one round. "Spread" is the smallest and the largest of the
-rounds. %d rounds before those were for warming up.
+	fmt.Fprintf(&b, `The gateway, with the broker behind it, against other ways to the same broker. Rounds that count: %d, after %d for
+warming up. In each round the paths take their turns; a figure compares neighbours of one round, and is the median over the rounds.
+"Spread" is the smallest and the largest of them. Not all rows have a goal.
 
 `, o.Runs, o.WarmRuns)
 	var rows [][]string

@@ -76,7 +76,7 @@ func Measure(ctx context.Context, o Options) (section string, err error) {
 		round func(context.Context, *path, Options, func(string, sample)) error
 	}{
 		{[]*path{r.gateway, r.own, r.relay}, r.large},
-		{[]*path{r.gateway, r.own}, r.small},
+		{[]*path{r.gateway, r.own, r.relay}, r.small},
 		{[]*path{r.plain, r.own, r.relay, r.gateway}, r.light},
 	} {
 		for n := range o.WarmRuns + o.Runs {
