@@ -42,7 +42,7 @@ func unknownKey(keyID string) error {
 
 // checkSecret returns the credential of a key whose secret is right. It does the same work for an unknown key.
 func (g *Gateway) checkSecret(st *state, keyID, secret string) (credential, error) {
-	key, known := st.credentials[keyID]
+	key, known := st.credential(keyID)
 	verifier := key.Verifiers.Plain
 	if !known {
 		verifier = noVerifier
@@ -64,7 +64,7 @@ func (g *Gateway) logIn(keyID, secret string) (Identity, credential, tenancy.Ten
 		return Identity{}, credential{}, tenancy.Tenant{}, refusedError{fmt.Sprintf(
 			"the API key %s is a Cloud API key, which opens no Kafka connection; create one for the Kafka cluster", keyID)}
 	}
-	tenant, known := st.tenants[key.LogicalClusterID]
+	tenant, known := st.tenant(key.LogicalClusterID)
 	if !known {
 		return Identity{}, credential{}, tenancy.Tenant{}, refusedError{fmt.Sprintf(
 			"the API key %s is for the Kafka cluster %s, which was deleted or is not ready yet", keyID, key.LogicalClusterID)}
@@ -100,7 +100,7 @@ func (g *Gateway) Authenticate(keyID, secret, logicalClusterID string) (Identity
 	if key.LogicalClusterID != "" && key.LogicalClusterID != logicalClusterID {
 		return Identity{}, orrery.Errorf(orrery.Forbidden, "The API key %s is for the Kafka cluster %s, not for %s.", keyID, key.LogicalClusterID, logicalClusterID)
 	}
-	tenant, known := st.tenants[logicalClusterID]
+	tenant, known := st.tenant(logicalClusterID)
 	if !known || tenant.OrganizationID != key.OrganizationID {
 		return Identity{}, orrery.Errorf(orrery.NotFound, "There is no Kafka cluster %s here.", logicalClusterID)
 	}

@@ -183,7 +183,7 @@ func (c *connection) refreshSession(clientID string) error {
 	tenant, old := c.session.tenant, c.session
 	if c.authenticated {
 		var known bool
-		if tenant, known = c.gateway.state.Load().tenants[old.LogicalClusterID]; !known {
+		if tenant, known = c.gateway.state.Load().tenant(old.LogicalClusterID); !known {
 			return fmt.Errorf("the Kafka cluster %s was deleted", old.LogicalClusterID)
 		}
 	}

@@ -27,7 +27,7 @@ func (s *session) admitFetchSession(r *kmsg.FetchRequest, sessionless bool) (ses
 	m := s.memory
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	policy := s.gateway.state.Load().policy
+	policy := s.policy()
 	held, known := m.fetchSessions[r.SessionID]
 	if r.SessionID != 0 && !known {
 		if r.SessionEpoch > 0 {

@@ -278,7 +278,7 @@ func (s *session) claimFetchSession(id int32) {
 		s.memory.fetchSessions = map[int32]fetchSession{}
 	}
 	if id != 0 {
-		s.memory.fetchSessions[id] = fetchSession{s.gateway.state.Load().policy}
+		s.memory.fetchSessions[id] = fetchSession{s.policy()}
 	}
 }
 

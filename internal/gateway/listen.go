@@ -257,13 +257,14 @@ func (g *Gateway) Connect(_ context.Context, identity Identity, node int32) (net
 		return nil, fmt.Errorf("connecting inside the process: the gateway is closed or has %d clients", g.config.Limits.Connections)
 	}
 	st := g.state.Load()
-	key := st.credentials[identity.APIKeyID]
+	key, _ := st.credential(identity.APIKeyID)
 	if err := g.register(c, identity, key.hash); err != nil {
 		near.Close()
 		g.untrack(c)
 		return nil, refused(err)
 	}
-	c.admitted(identity, st.tenants[identity.LogicalClusterID])
+	tenant, _ := st.tenant(identity.LogicalClusterID)
+	c.admitted(identity, tenant)
 	go func() {
 		defer g.untrack(c)
 		g.explain(c, c.run())

@@ -53,13 +53,13 @@ func (a *allowance) take(now time.Time, size int, period time.Duration) (wait ti
 }
 
 // of returns a tenant's ids, and forgets tenants that are gone once they are many.
-func (p *producerLimit) of(logicalClusterID string, present map[string]tenancy.Tenant) *tenantProducers {
+func (p *producerLimit) of(logicalClusterID string, present *registry[tenancy.Tenant]) *tenantProducers {
 	if t := p.tenants[logicalClusterID]; t != nil {
 		return t
 	}
-	if len(p.tenants) > 2*len(present) {
+	if len(p.tenants) > 2*present.size {
 		maps.DeleteFunc(p.tenants, func(id string, _ *tenantProducers) bool {
-			_, there := present[id]
+			_, there := present.get(id)
 			return !there
 		})
 	}
@@ -106,7 +106,7 @@ func (s *session) mayWriteAs(id int64) bool {
 }
 
 func (s *session) withProducers(do func(*tenantProducers)) {
-	p, present := &s.gateway.producers, s.gateway.state.Load().tenants
+	p, present := &s.gateway.producers, &s.gateway.state.Load().tenants
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	do(p.of(s.LogicalClusterID, present))

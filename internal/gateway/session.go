@@ -84,10 +84,13 @@ func (s *session) topicName(ctx context.Context, id [16]byte) (physical string, 
 // learnTopic keeps the id of a topic that passed by in a broker's response.
 func (s *session) learnTopic(id [16]byte, physical string) { s.gateway.topics.learn(id, physical) }
 
+// policy returns who may do what in the tenant's organization. It is another one once that has changed.
+func (s *session) policy() *authz.Policy { return s.gateway.state.Load().policy(s.OrganizationID) }
+
 // allowed reports whether the session's principal may do action to a resource of the tenant: orrery.CRNTopic,
 // CRNGroup or CRNTransactionalID with its logical name, or CRNKafka, the cluster itself, whose name is ignored.
 func (s *session) allowed(action authz.Action, resourceType, logicalName string) bool {
-	policy := s.gateway.state.Load().policy
+	policy := s.policy()
 	key := decisionKey{action, resourceType, logicalName}
 	m := s.memory
 	m.mu.Lock()

@@ -48,7 +48,7 @@ func (s *session) admitShareSession(group, member *string, epoch int32) (shareUs
 	if member == nil || *member == "" || len(*member) > maxMemberIDLength {
 		return shareUse{}, kerr.InvalidRequest.Code
 	}
-	policy := s.gateway.state.Load().policy
+	policy := s.policy()
 	use := shareUse{key: shareSessionKey{s.physical(*group), *member}, epoch: epoch, policy: policy}
 	m := s.memory
 	m.mu.Lock()
