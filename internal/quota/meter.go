@@ -74,6 +74,9 @@ func (v Verdict) String() string {
 
 // Admit lets a request in, or says when to try again. It is charged to every meter, the tenant's first and then
 // those of client quotas, or to none. When it is answered, Settle charges what it turned out to cost.
+//
+// What a Fetch will cost is not known: it is charged what the connection's last one had (0 at first), and Settle
+// charges the difference. So many connections overdraw only once, with their first responses.
 func Admit(now int64, meters []*Meter, charges ...Charge) Verdict {
 	var v Verdict
 	for i, m := range meters {
