@@ -12,9 +12,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/gateway"
 	"github.com/orrery-kafka/orrery/internal/gateway/gatewaytest"
 	"github.com/orrery-kafka/orrery/internal/kafkatest"
+	"github.com/orrery-kafka/orrery/internal/tenancy"
 )
 
 // batch is a record batch with one record, of a producer where it has an id.
@@ -312,9 +314,17 @@ func TestFetchSessionsStayWithTheirConnection(t *testing.T) {
 	if mine := r.ask(again).(*kmsg.FetchResponse); mine.ErrorCode != 0 || mine.SessionID != opened.SessionID {
 		t.Errorf("its own connection: error %d, session %d", mine.ErrorCode, mine.SessionID)
 	}
-	// What the rights were does not count once they changed.
+	// What the rights were does not count once they changed, and those in another organization do not matter.
 	c.Admin(c.Tenant("lkc-cccccc"))
 	again.SessionEpoch = 2
+	if mine := r.ask(again).(*kmsg.FetchResponse); mine.ErrorCode != 0 {
+		t.Errorf("after rights changed in another organization: error %d", mine.ErrorCode)
+	}
+	c.Put(tenancy.StateBinding, "rb-more", tenancy.Binding{
+		PhysicalClusterID: gatewaytest.PhysicalClusterID, RoleBindingID: "rb-more", Principal: "User:sa-more", RoleName: orrery.RoleOrganizationAdmin,
+		CRNPattern: orrery.OrganizationCRN("org-of-lkc-aaaaaa").String(),
+	})
+	again.SessionEpoch = 3
 	if mine := r.ask(again).(*kmsg.FetchResponse); mine.ErrorCode != kerr.FetchSessionIDNotFound.Code {
 		t.Errorf("after rights changed: error %d", mine.ErrorCode)
 	}
