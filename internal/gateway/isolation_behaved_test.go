@@ -2,10 +2,13 @@ package gateway_test
 
 import (
 	"fmt"
+	"math"
 	"math/rand"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/orrery-kafka/orrery/internal/kafkatest"
 	"github.com/orrery-kafka/orrery/internal/tenancy"
 )
 
@@ -21,7 +24,9 @@ func (w *world) behave(who *intruder, seed int64, all []keyVersion) {
 	b.transact(fmt.Sprintf("tx-of-%d", seed))
 	b.subscribe(fmt.Sprintf("next-%d", seed))
 	b.share(fmt.Sprintf("share-%d", seed))
+	b.stream(fmt.Sprintf("stream-%d", seed))
 	b.configure()
+	b.compact(fmt.Sprintf("compacted-%d", seed))
 }
 
 type behaved struct {
@@ -35,9 +40,13 @@ type behaved struct {
 
 // ask sends a request in some version of at least the given one. Once the connection was lost it answers nothing.
 func (b *behaved) ask(request kmsg.Request, least int16) kmsg.Response {
+	return b.askUpTo(request, least, math.MaxInt16)
+}
+
+func (b *behaved) askUpTo(request kmsg.Request, least, most int16) kmsg.Response {
 	var versions []int16
 	for _, v := range b.versions[request.Key()] {
-		if v >= least {
+		if v >= least && v <= most {
 			versions = append(versions, v)
 		}
 	}
@@ -113,13 +122,14 @@ func (b *behaved) subscribe(group string) {
 }
 
 func (b *behaved) share(group string) {
+	b.w.recreate(b.who) // else nothing can be assigned
 	member, id := "member-of-"+group, b.who.loot.topicIDs[0]
 	for _, t := range b.ask(namingOrders(), 10).(*kmsg.MetadataResponse).Topics {
 		id = t.TopicID
 	}
 	beat := kmsg.NewPtrShareGroupHeartbeatRequest()
 	beat.GroupID, beat.MemberID, beat.SubscribedTopicNames = group, member, []string{"orders"}
-	b.ask(beat, 0)
+	b.beatUntilAssigned(beat)
 	fetch := kmsg.NewPtrShareFetchRequest()
 	fetch.GroupID, fetch.MemberID, fetch.MaxWaitMillis, fetch.MaxBytes, fetch.MaxRecords, fetch.BatchSize = &group, &member, 1, 1<<20, 10, 10
 	fetch.Topics = []kmsg.ShareFetchRequestTopic{{TopicID: id, Partitions: []kmsg.ShareFetchRequestTopicPartition{{}}}}
@@ -144,6 +154,68 @@ func (b *behaved) share(group string) {
 	b.ask(beat, 0)
 	remove := kmsg.NewPtrDeleteShareGroupOffsetsRequest()
 	remove.GroupID, remove.Topics = group, []kmsg.DeleteShareGroupOffsetsRequestTopic{{Topic: "orders"}}
+	b.ask(remove, 0)
+}
+
+// beatUntilAssigned keeps the member of a share group alive until it has partitions; Apache Kafka takes its time, and
+// the embedded engine gives them at once.
+func (b *behaved) beatUntilAssigned(beat *kmsg.ShareGroupHeartbeatRequest) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	attempts := 1
+	if b.w.cluster.Kafka.Engine == kafkatest.Apache {
+		attempts = 25
+	}
+	for range attempts {
+		beaten := b.ask(beat, 0).(*kmsg.ShareGroupHeartbeatResponse)
+		if b.lost || beaten.ErrorCode != 0 || beaten.Assignment != nil && len(beaten.Assignment.TopicPartitions) > 0 {
+			return
+		}
+		beat.MemberEpoch, beat.SubscribedTopicNames = beaten.MemberEpoch, nil
+		<-tick.C
+	}
+}
+
+// stream joins a streams group and waits for tasks, so that there is something to tell of it.
+func (b *behaved) stream(group string) {
+	if len(b.versions[kmsg.StreamsGroupHeartbeat.Int16()]) == 0 {
+		return // the engine has none
+	}
+	beat := joinStreams(group, "member-of-"+group)
+	beat.Topology.Subtopologies[0].SourceTopics[0] = "orders"
+	beat.UserEndpoint = &kmsg.StreamsGroupHeartbeatRequestUserEndpoint{Host: "application", Port: 1}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for range 25 {
+		beaten := b.ask(beat, 0).(*kmsg.StreamsGroupHeartbeatResponse)
+		if b.lost || beaten.ErrorCode != 0 || len(beaten.ActiveTasks) > 0 {
+			break
+		}
+		beat.MemberEpoch, beat.EndpointInformationEpoch, beat.Topology = beaten.MemberEpoch, -1, nil
+		<-tick.C
+	}
+	describe := kmsg.NewPtrStreamsGroupDescribeRequest()
+	describe.Groups = []string{group}
+	b.ask(describe, 0)
+	beat.MemberEpoch, beat.Topology = -1, nil
+	b.ask(beat, 0)
+}
+
+// compact writes a record without a key to a compacted topic, which Apache Kafka refuses in words that name the topic.
+func (b *behaved) compact(topic string) {
+	create := kmsg.NewPtrCreateTopicsRequest()
+	wanted, policy := kmsg.NewCreateTopicsRequestTopic(), "compact"
+	wanted.Topic, wanted.NumPartitions, wanted.ReplicationFactor = topic, 1, -1
+	wanted.Configs = []kmsg.CreateTopicsRequestTopicConfig{{Name: "cleanup.policy", Value: &policy}}
+	create.Topics = append(create.Topics, wanted)
+	b.ask(create, 0)
+	request, t, partition := kmsg.NewPtrProduceRequest(), kmsg.NewProduceRequestTopic(), kmsg.NewProduceRequestTopicPartition()
+	request.Acks, request.TimeoutMillis, t.Topic, partition.Records = -1, 1000, topic, batchOf(nil, -1, -1, 0)
+	t.Partitions = append(t.Partitions, partition)
+	request.Topics = append(request.Topics, t)
+	b.askUpTo(request, 8, 12)
+	remove := kmsg.NewPtrDeleteTopicsRequest()
+	remove.TopicNames, remove.Topics = []string{topic}, []kmsg.DeleteTopicsRequestTopic{{Topic: &topic}}
 	b.ask(remove, 0)
 }
 

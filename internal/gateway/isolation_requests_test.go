@@ -346,9 +346,13 @@ func (g *generator) records(inTransaction bool) []byte {
 	return g.batch(-1, -1, 0)
 }
 
-// batch makes a record batch with one record.
 func (g *generator) batch(producer int64, epoch, attributes int16) []byte {
-	record := kmsg.Record{Key: []byte("k"), Value: []byte("v")}
+	return batchOf([]byte("k"), producer, epoch, attributes)
+}
+
+// batchOf makes a record batch with one record.
+func batchOf(key []byte, producer int64, epoch, attributes int16) []byte {
+	record := kmsg.Record{Key: key, Value: []byte("v")}
 	record.Length = int32(len(record.AppendTo(nil)) - 1)
 	batch := kmsg.RecordBatch{
 		PartitionLeaderEpoch: -1, Magic: 2, NumRecords: 1, ProducerID: producer, ProducerEpoch: epoch, Attributes: attributes,

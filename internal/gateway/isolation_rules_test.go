@@ -52,6 +52,7 @@ var (
 	errorText = IsolationRule{Scrubbed, "", "own physical names become names; a text that speaks of another tenant or of the platform is replaced"}
 
 	configuration = IsolationRule{Filtered, "configuration", "only what tenancy.TopicConfigs and GroupConfigs list, within their bounds"}
+	brokerDefault = IsolationRule{Filtered, "broker default", "the tenant's own value, and Kafka's own default, which it calls by the broker's name for it; what the brokers are configured with is left out"}
 	allowList     = IsolationRule{Filtered, "feature", "only group.version and transaction.version"}
 
 	inGroup            = IsolationRule{Opaque, "", "has a meaning only inside one of the tenant's groups; the group id is translated"}
@@ -60,7 +61,7 @@ var (
 	enumeration        = IsolationRule{Opaque, "", "one of Kafka's fixed words, or the client's own back"}
 	rack               = IsolationRule{Opaque, "", "name of a zone, the same for every tenant"}
 	nodeNumber         = IsolationRule{Opaque, "", "number of a node; a gateway has its broker's"}
-	producerNumber     = IsolationRule{Opaque, "", "number of the physical cluster, of the tenant's own producers; its size leaks activity (known, allowed)"}
+	producerNumber     = IsolationRule{Opaque, "producer number", "number of the physical cluster, of the tenant's own producers; its size leaks activity (known, allowed)"}
 	producerFilter     = IsolationRule{Opaque, "", "only narrows an answer that is filtered by the tenant's prefix"}
 	producerAtBroker   = IsolationRule{Opaque, "", "the broker compares it with the transactional id, which is translated, on either engine"}
 	sessionNumber      = IsolationRule{Opaque, "", "number of a session that only this connection may go on with"}
@@ -344,8 +345,8 @@ var IsolationRules = map[string]IsolationRule{
 	"DescribeConfigsResponse.Resources.ResourceName":                 resourceName,
 	"DescribeConfigsResponse.Resources.Configs.Name":                 configuration,
 	"DescribeConfigsResponse.Resources.Configs.Value":                configuration,
-	"DescribeConfigsResponse.Resources.Configs.ConfigSynonyms.Name":  configuration,
-	"DescribeConfigsResponse.Resources.Configs.ConfigSynonyms.Value": configuration,
+	"DescribeConfigsResponse.Resources.Configs.ConfigSynonyms.Name":  brokerDefault,
+	"DescribeConfigsResponse.Resources.Configs.ConfigSynonyms.Value": brokerDefault,
 	"DescribeConfigsResponse.Resources.Configs.Documentation":        configuration,
 
 	// 33 AlterConfigs

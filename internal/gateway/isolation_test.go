@@ -14,6 +14,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/orrery-kafka/orrery/internal/gateway/gatewaytest"
 )
 
 // seedsFile has the seeds that found something, one to a line, with what they found behind "#". They run first.
@@ -25,12 +27,13 @@ func soak() bool { return os.Getenv("ORRERY_SOAK") == "1" }
 // Two hostile tenants send random valid requests of every key and version that is offered. None of their answers
 // has a byte of another tenant, nothing that goes to a broker is another tenant's, and the victim is as it was.
 func TestIsolation(t *testing.T) {
+	t.Run("engine", func(t *testing.T) { gatewaytest.Start(t, gatewaytest.Options{}) }) // a broker that tests share stays
 	before := runtime.NumGoroutine()
 	t.Run("attack", func(t *testing.T) {
 		w := newWorld(t)
 		all := w.offered()
 		fingerprint := w.fingerprint()
-		deadline, batch := time.Now().Add(15*time.Second), 2
+		deadline, batch := time.Now().Add(10*time.Second), 2
 		if soak() {
 			deadline = time.Now().Add(8 * time.Minute) // the victim's open transaction lives for ten
 		}
@@ -127,12 +130,35 @@ func (w *world) stillServes() {
 	if err := w.writer.EndTransaction(testContext(w.t), kgo.TryCommit); err != nil {
 		w.t.Errorf("the victim could not commit: %v", err)
 	}
+	w.isCommitted()
 	reader := w.victim.client(kgo.ConsumeTopics("orders"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 	for _, r := range consume(w.t, reader, 10) {
 		if !strings.HasPrefix(string(r.Value), canary) {
 			w.t.Errorf("the victim read %q", r.Value)
 		}
 	}
+}
+
+// isCommitted waits until the brokers let readers of committed records read all that the victim has.
+func (w *world) isCommitted() {
+	w.t.Helper()
+	topic := victimID + "_orders"
+	eventually(w.t, func() string {
+		stable, err := w.admin().ListCommittedOffsets(testContext(w.t), topic)
+		if err != nil {
+			return err.Error()
+		}
+		ends, err := w.admin().ListEndOffsets(testContext(w.t), topic)
+		if err != nil {
+			return err.Error()
+		}
+		for p, end := range ends[topic] {
+			if o := stable[topic][p]; o.Offset != end.Offset || o.Err != nil {
+				return fmt.Sprintf("partition %d ends at %d, of which %d are committed (%v)", p, end.Offset, o.Offset, o.Err)
+			}
+		}
+		return ""
+	})
 }
 
 // covered fails unless every key and version was answered.

@@ -27,6 +27,9 @@ type warden struct {
 	ports  []int32 // of gateways
 	// blind is true where what goes to brokers is not looked at.
 	blind bool
+	// binds is true where the engine compares producer ids with transactional ids itself, as Apache Kafka does: another
+	// tenant's then goes to the broker, and what is looked at is that it changes nothing.
+	binds bool
 
 	mu        sync.Mutex
 	parties   map[string]*party // by client id
@@ -98,6 +101,11 @@ func (w *warden) foreignProducer(id int64, p *party) bool {
 	defer w.mu.Unlock()
 	owner := w.producers[id]
 	return owner != nil && owner != p
+}
+
+// sendsForeignProducer reports whether a producer id may not go to the broker.
+func (w *warden) sendsForeignProducer(id int64, p *party) bool {
+	return !w.binds && w.foreignProducer(id, p)
 }
 
 // watch puts the warden on the gateways' path to a broker.
@@ -201,7 +209,7 @@ func (c *watchedConn) breach(p *party, request kmsg.Request, f gateway.Isolation
 	}
 	if strings.HasSuffix(f.Path, "ProduceRequest.Topics.Partitions.Records") {
 		if batch := v.Bytes(); len(batch) >= 61 {
-			if id := int64(binary.BigEndian.Uint64(batch[43:])); c.warden.foreignProducer(id, p) {
+			if id := int64(binary.BigEndian.Uint64(batch[43:])); c.warden.sendsForeignProducer(id, p) {
 				return fmt.Sprintf("a batch of another tenant's producer %d", id)
 			}
 		}
@@ -227,7 +235,7 @@ func (c *watchedConn) ownershipBreach(p *party, request kmsg.Request, of string,
 		if init, ok := request.(*kmsg.InitProducerIDRequest); ok && init.TransactionalID == nil {
 			return "" // a new one is given
 		}
-		if c.warden.foreignProducer(v.Int(), p) {
+		if c.warden.sendsForeignProducer(v.Int(), p) {
 			return fmt.Sprintf("another tenant's producer %d", v.Int())
 		}
 	case "fetch session":
@@ -325,6 +333,9 @@ func (w *warden) checkAnswer(p *party, request kmsg.Request, sent, frame []byte)
 		}
 		return
 	}
+	if breach := synonymBreach(response); breach != "" {
+		w.report(finding{p.logicalClusterID, where, breach})
+	}
 	for _, f := range gateway.IsolationFieldsOf(request.Key(), true) {
 		if !f.In(response.GetVersion()) {
 			continue
@@ -362,6 +373,14 @@ func (w *warden) answerBreach(p *party, f gateway.IsolationField, v reflect.Valu
 		if name := strings.Join(texts(v), ""); strings.HasSuffix(f.Path, ".Name") && !tenantConfiguration(name) {
 			return fmt.Sprintf("the configuration %q", name)
 		}
+	case "producer number":
+		if w.foreignProducer(v.Int(), p) && !p.thief { // who may have written a batch of a producer that it stole
+			return fmt.Sprintf("another tenant's producer %d", v.Int())
+		}
+	case "broker default":
+		if name := strings.Join(texts(v), ""); strings.HasSuffix(f.Path, ".Name") && !tenantConfiguration(name) && !slices.Contains(brokerNames, name) {
+			return fmt.Sprintf("the broker's configuration %q", name)
+		}
 	case "subscription", "assignment", "topic", "group", "transactional id", "coordinator", "resource":
 		// Own physical names and others' secrets are in the bytes.
 	}
@@ -389,6 +408,34 @@ func tenantConfiguration(name string) bool {
 		}
 	}
 	return slices.Contains([]string{"auto.create.topics.enable", "broker.id", "default.replication.factor", "delete.topic.enable", "message.max.bytes", "num.partitions"}, name)
+}
+
+// brokerNames are what brokers call the defaults of topics' configurations; log.dir and the like are not among them.
+var brokerNames = []string{
+	"log.cleaner.delete.retention.ms", "log.cleaner.max.compaction.lag.ms", "log.cleaner.min.cleanable.ratio", "log.cleaner.min.compaction.lag.ms", "log.cleanup.policy",
+	"log.flush.interval.messages", "log.flush.interval.ms", "log.flush.scheduler.interval.ms", "log.index.interval.bytes", "log.index.size.max.bytes",
+	"log.message.timestamp.after.max.ms", "log.message.timestamp.before.max.ms", "log.message.timestamp.type", "log.preallocate", "log.retention.bytes",
+	"log.retention.hours", "log.retention.minutes", "log.retention.ms", "log.roll.hours", "log.roll.jitter.hours", "log.roll.jitter.ms", "log.roll.ms",
+	"log.segment.bytes", "log.segment.delete.delay.ms",
+	"group.consumer.heartbeat.interval.ms", "group.consumer.session.timeout.ms", "group.share.heartbeat.interval.ms", "group.share.record.lock.duration.ms", "group.share.session.timeout.ms",
+}
+
+// synonymBreach returns what an answer tells of how the brokers are configured, apart from Kafka's own defaults.
+func synonymBreach(response kmsg.Response) string {
+	described, ok := response.(*kmsg.DescribeConfigsResponse)
+	if !ok {
+		return ""
+	}
+	for _, r := range described.Resources {
+		for _, c := range r.Configs {
+			for _, s := range c.ConfigSynonyms {
+				if !slices.Contains([]kmsg.ConfigSource{kmsg.ConfigSourceDynamicTopicConfig, kmsg.ConfigSourceGroupConfig, kmsg.ConfigSourceDefaultConfig}, s.Source) {
+					return fmt.Sprintf("the source %v of %q", s.Source, s.Name)
+				}
+			}
+		}
+	}
+	return ""
 }
 
 // decodeRequest reads a whole frame.

@@ -9,6 +9,7 @@ import (
 	"hash/fnv"
 	"io"
 	"log/slog"
+	"math"
 	"math/rand"
 	"net"
 	"slices"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/orrery-kafka/orrery/internal/gateway"
 	"github.com/orrery-kafka/orrery/internal/gateway/gatewaytest"
+	"github.com/orrery-kafka/orrery/internal/kafkatest"
 	"github.com/orrery-kafka/orrery/internal/tenancy"
 )
 
@@ -60,15 +62,21 @@ type intruder struct {
 	loot loot
 }
 
-// newWorld starts one. A fault that a gateway caught is a finding.
+// newWorld starts one with one broker.
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	gatewaytest.EmbeddedOnly(t, "it looks for effects inside the engine, thousands of times")
+	return newWorldOf(t, 1)
+}
+
+// newWorldOf starts one. A fault that a gateway caught is a finding.
+func newWorldOf(t testing.TB, brokers int) *world {
+	t.Helper()
 	w := &world{t: t}
 	w.warden = newWarden(w.find)
 	w.cluster = gatewaytest.Start(t, gatewaytest.Options{
-		Dial: w.warden.watch, Logger: slog.New(faultLog{w.find}), Limits: gateway.Limits{FetchSessions: 200},
+		Brokers: brokers, Dial: w.warden.watch, Logger: slog.New(faultLog{w.find}), Limits: gateway.Limits{FetchSessions: 200},
 	})
+	w.warden.binds = w.cluster.Kafka.Engine == kafkatest.Apache
 	for _, b := range w.cluster.Endpoints.Brokers {
 		w.warden.ports = append(w.warden.ports, b.Port)
 	}
@@ -189,11 +197,15 @@ func (w *world) joinVictim() {
 			seen += fetches.NumRecords()
 		}
 	}
-	for _, group := range []string{"workers", "next"} {
-		if _, err := w.cluster.Kafka.Embedded.WaitGroupStable(testContext(w.t), victimID+"_"+group, 1); err != nil {
-			w.t.Fatal(err)
+	eventually(w.t, func() string {
+		lines := strings.Join(w.groupLines(testContext(w.t), victimID+"_"), "\n")
+		for _, want := range []string{"workers is Stable as a classic one", "next is Stable"} {
+			if !strings.Contains(lines, "group "+victimID+"_"+want) {
+				return "the victim's groups are not stable:\n" + lines
+			}
 		}
-	}
+		return ""
+	})
 }
 
 // openSession holds an incremental fetch session.
@@ -261,7 +273,10 @@ func (w *world) steal() {
 		}
 		id := ids[victimID+"_orders"]
 		i.secrets["the victim's id"], i.secrets["the other's id"], i.secrets["a platform's topic"] = []byte(victimID), []byte(other.logicalClusterID), []byte("_orrery_")
-		i.secrets["the victim's topic id"], i.secrets["the victim's producer id"] = id[:], binary.BigEndian.AppendUint64(nil, uint64(w.producer))
+		i.secrets["the victim's topic id"] = id[:]
+		if w.producer > math.MaxInt32 { // Apache Kafka counts them from 0; where a field has one it is seen anyway
+			i.secrets["the victim's producer id"] = binary.BigEndian.AppendUint64(nil, uint64(w.producer))
+		}
 		for _, m := range members {
 			i.secrets["the victim's member "+m] = []byte(m)
 		}
@@ -311,7 +326,8 @@ func (w *world) fingerprint() string {
 	var lines []string
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	var names []string
-	for name, t := range w.topics() {
+	topics := w.topics()
+	for name, t := range topics {
 		if strings.HasPrefix(name, prefix) {
 			names = append(names, name)
 			add("topic %s %x with %d partitions", name, t.ID, len(t.Partitions))
@@ -344,7 +360,7 @@ func (w *world) fingerprint() string {
 		of.offsets.Each(func(o kadm.ListedOffset) { add("%s of %s/%d is %d %v", of.what, o.Topic, o.Partition, o.Offset, o.Err) })
 	}
 	ends.Each(func(o kadm.ListedOffset) {
-		add("records of %s/%d are %x", o.Topic, o.Partition, w.recordHash(ctx, o, configsID(w.topics(), o.Topic)))
+		add("records of %s/%d are %x", o.Topic, o.Partition, w.recordHash(ctx, o, topics[o.Topic]))
 	})
 	lines = append(lines, w.groupLines(ctx, prefix)...)
 	transactions, err := admin.DescribeTransactions(ctx)
@@ -358,19 +374,17 @@ func (w *world) fingerprint() string {
 	return strings.Join(lines, "\n")
 }
 
-func configsID(topics kadm.TopicDetails, name string) [16]byte { return topics[name].ID }
-
 // recordHash is of the bytes of a partition, as they are stored.
-func (w *world) recordHash(ctx context.Context, o kadm.ListedOffset, id [16]byte) uint64 {
+func (w *world) recordHash(ctx context.Context, o kadm.ListedOffset, topic kadm.TopicDetail) uint64 {
 	w.t.Helper()
 	sum := fnv.New64()
 	request := kmsg.NewPtrFetchRequest()
 	request.MaxWaitMillis, request.MinBytes, request.MaxBytes, request.SessionEpoch = 1, 0, 8<<20, -1
 	t, p := kmsg.NewFetchRequestTopic(), kmsg.NewFetchRequestTopicPartition()
-	t.Topic, t.TopicID, p.Partition, p.PartitionMaxBytes, p.CurrentLeaderEpoch = o.Topic, id, o.Partition, 8<<20, -1
+	t.Topic, t.TopicID, p.Partition, p.PartitionMaxBytes, p.CurrentLeaderEpoch = o.Topic, topic.ID, o.Partition, 8<<20, -1
 	t.Partitions = append(t.Partitions, p)
 	request.Topics = append(request.Topics, t)
-	response, err := w.direct.Broker(0).Request(ctx, request)
+	response, err := w.direct.Broker(int(topic.Partitions[o.Partition].Leader)).Request(ctx, request)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -402,18 +416,40 @@ func (w *world) groupLines(ctx context.Context, prefix string) (lines []string) 
 			add("group %s has committed %s/%d at %d %q %v", group, o.Topic, o.Partition, o.At, o.Metadata, o.Err)
 		})
 	}
-	for _, g := range groups {
-		info := w.cluster.Kafka.Embedded.GroupInfo(g)
-		if info == nil {
-			add("group %s is listed and not there", g)
-			continue
+	if len(groups) == 0 {
+		return lines // kadm would describe those of all tenants
+	}
+	return append(lines, w.memberLines(ctx, groups)...)
+}
+
+// memberLines describes groups as classic ones and as those of KIP-848; each is one of the two, and says so.
+func (w *world) memberLines(ctx context.Context, groups []string) (lines []string) {
+	w.t.Helper()
+	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	classic, err := w.admin().DescribeGroups(ctx, groups...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, g := range classic {
+		add("group %s is %s as a classic one %v", g.Group, strings.ReplaceAll(g.State, "Reconciling", "Stable"), g.Err)
+		for _, m := range g.Members {
+			add("group %s member %s", g.Group, m.MemberID)
+			if assigned, ok := m.Assigned.AsConsumer(); ok {
+				add("group %s assigns %v to %s", g.Group, assigned.Topics, m.MemberID)
+			}
 		}
+	}
+	next, err := w.admin().DescribeConsumerGroups(ctx, groups...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, g := range next {
 		// The embedded engine gives every KIP-848 group of the physical cluster a new epoch when anybody creates or
 		// deletes a topic, so until its members' next heartbeat it is not stable; assignments stay.
-		add("group %s is %s", g, strings.ReplaceAll(info.State, "Reconciling", "Stable"))
-		for _, m := range info.Members {
-			add("group %s member %s", g, m.MemberID)
-			add("group %s assigns %v to %s", g, m.Assignment, m.MemberID)
+		add("group %s is %s %v", g.Group, strings.ReplaceAll(g.State, "Reconciling", "Stable"), g.Err)
+		for _, m := range g.Members {
+			add("group %s member %s", g.Group, m.MemberID)
+			add("group %s assigns %v to %s", g.Group, m.Assignment.Sorted(), m.MemberID)
 		}
 	}
 	return lines

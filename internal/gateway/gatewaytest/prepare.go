@@ -66,8 +66,13 @@ func removeTenants(ctx context.Context, client *kgo.Client, present kadm.TopicDe
 	}
 	if len(left) > 0 {
 		deleted, err := admin.DeleteTopics(ctx, left...)
-		if err = errors.Join(err, deleted.Error()); err != nil {
+		if err != nil {
 			return err
+		}
+		for _, topic := range deleted {
+			if topic.Err != nil && !errors.Is(topic.Err, kerr.UnknownTopicOrPartition) { // the broker had not heard yet that it is gone
+				return topic.Err
+			}
 		}
 	}
 	return removeGroups(ctx, client)
