@@ -13,13 +13,14 @@ import (
 // CLUSTER_AUTHORIZATION_FAILED.
 // * Only what tenancy.TopicConfigs or GroupConfigs let a tenant set, else INVALID_CONFIG; out of bounds, or the
 // service's to set: POLICY_VIOLATION. One wrong configuration refuses its resource; other resources are changed.
-// * APPEND and SUBTRACT become a SET of the list that results.
+// * What is appended to a list or subtracted from it is checked like what is set; the broker does it, so that of two
+// at once neither is lost. On the embedded engine they become a SET of the list that results, and one may be.
 func incrementalAlterConfigs(ctx context.Context, s *session, r *kmsg.IncrementalAlterConfigsRequest) (step, error) {
 	var refused []kmsg.IncrementalAlterConfigsResponseResource
 	r.Resources, refused = sift(r.Resources, func(a *alteration) (answer kmsg.IncrementalAlterConfigsResponseResource, _ bool) {
 		name := a.ResourceName
 		code, why := admitAlteration(s, a)
-		if code == 0 {
+		if code == 0 && s.gateway.config.EmbeddedEngine {
 			code, why = resolveLists(ctx, s, a)
 		}
 		if code == 0 {

@@ -110,8 +110,8 @@ func admitOperation(s *session, configs tenancy.Configs, c *kmsg.IncrementalAlte
 	}
 }
 
-// resolveLists makes APPEND and SUBTRACT of a list a SET of its result, from the value that is in force. The
-// embedded engine would start from nothing where the list has its default, and would leave a list empty.
+// resolveLists makes APPEND and SUBTRACT of a list a SET of its result, from the value that is in force. It is for the
+// embedded engine, which would start from nothing where the list has its default, and would leave a list empty.
 func resolveLists(ctx context.Context, s *session, a *alteration) (code int16, why string) {
 	configs := tenancy.TopicConfigs
 	for i := range a.Configs {
