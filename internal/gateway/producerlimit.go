@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/orrery-kafka/orrery/internal/quota"
 	"github.com/orrery-kafka/orrery/internal/tenancy"
 )
 
@@ -24,36 +25,22 @@ type producerLimit struct {
 
 // tenantProducers are the producer ids of one tenant.
 type tenantProducers struct {
-	allowance allowance
+	allowance quota.Bucket
 	// known are ids that were counted. A full set starts again, so that some are counted twice.
 	known map[int64]struct{}
 }
 
-// allowance is a token bucket that knows no clock.
-type allowance struct {
-	left  float64
-	since time.Time // when left was right; zero: it was never used, so it is whole
+// count uses one of the tenant's allowance. Where it is overdrawn it uses none, and returns for how long it will be.
+func (t *tenantProducers) count(now time.Time) (wait time.Duration) {
+	if wait = t.allowance.Debt(now.UnixNano()); wait == 0 {
+		t.allowance.Charge(now.UnixNano(), 1)
+	}
+	return wait
 }
 
-// take uses one of size, which all come again in a period. Where there is none it uses none, and returns how long
-// until there is.
-func (a *allowance) take(now time.Time, size int, period time.Duration) (wait time.Duration) {
-	whole, perSecond := float64(size), float64(size)/period.Seconds()
-	switch passed := now.Sub(a.since); {
-	case a.since.IsZero():
-		a.left, a.since = whole, now
-	case passed > 0: // else the clock went back, and what it passes again has come already
-		a.left, a.since = min(whole, a.left+passed.Seconds()*perSecond), now
-	}
-	if a.left < 1 {
-		return time.Duration((1 - a.left) / perSecond * float64(time.Second))
-	}
-	a.left--
-	return 0
-}
-
-// of returns a tenant's ids, and forgets tenants that are gone once they are many.
-func (p *producerLimit) of(logicalClusterID string, present *registry[tenancy.Tenant]) *tenantProducers {
+// of returns a tenant's ids, of a new one with its whole allowance, and forgets tenants that are gone once they are
+// many.
+func (p *producerLimit) of(logicalClusterID string, present *registry[tenancy.Tenant], whole quota.Bucket) *tenantProducers {
 	if t := p.tenants[logicalClusterID]; t != nil {
 		return t
 	}
@@ -66,7 +53,7 @@ func (p *producerLimit) of(logicalClusterID string, present *registry[tenancy.Te
 	if p.tenants == nil {
 		p.tenants = map[string]*tenantProducers{}
 	}
-	t := &tenantProducers{known: map[int64]struct{}{}}
+	t := &tenantProducers{allowance: whole, known: map[int64]struct{}{}}
 	p.tenants[logicalClusterID] = t
 	return t
 }
@@ -109,11 +96,14 @@ func (s *session) withProducers(do func(*tenantProducers)) {
 	p, present := &s.gateway.producers, &s.gateway.state.Load().tenants
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	do(p.of(s.LogicalClusterID, present))
+	most := int64(s.gateway.config.Limits.ProducerIDs)
+	// A bucket may be overdrawn by one.
+	whole := quota.NewBucket(s.gateway.config.Now().UnixNano(), quota.Rate{Units: most, Per: producerPeriod, Burst: most - 1})
+	do(p.of(s.LogicalClusterID, present, whole))
 }
 
 func (s *session) countProducer(t *tenantProducers) (wait time.Duration) {
-	if wait = t.allowance.take(s.gateway.config.Now(), s.gateway.config.Limits.ProducerIDs, producerPeriod); wait > 0 {
+	if wait = t.count(s.gateway.config.Now()); wait > 0 {
 		s.gateway.metrics.producersRefused.Inc()
 	}
 	return wait
