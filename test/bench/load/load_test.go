@@ -28,7 +28,7 @@ func TestLoads(t *testing.T) {
 		{Kind: job.Fetch},
 		{Kind: job.SmallProduce, Clients: 5, Duration: 200 * time.Millisecond},
 		{Kind: job.SmallFetch, Clients: 5, Duration: 200 * time.Millisecond},
-		{Kind: job.Latency, Duration: time.Second, Rate: 500},
+		{Kind: job.Latency, Duration: 2 * time.Second, Rate: 1000},
 	} {
 		j.Path, j.Topic, j.Partitions = path, "lkc-load", partitions
 		if j.Kind == job.Fetch {

@@ -12,14 +12,14 @@ import (
 	"github.com/orrery-kafka/orrery/test/bench/job"
 )
 
-// programs are what runs in processes of its own, each a directory beside this one.
+// programs are what runs in processes of its own.
 var programs = []string{"gateway", "relay", "load"}
 
 // build builds the programs into a directory, as the service is built.
 func build(ctx context.Context, dir string) error {
 	arguments := []string{"build", "-trimpath", "-o", dir + string(filepath.Separator)}
 	for _, program := range programs {
-		arguments = append(arguments, "./test/bench/"+program)
+		arguments = append(arguments, "github.com/orrery-kafka/orrery/test/bench/"+program)
 	}
 	if out, err := exec.CommandContext(ctx, "go", arguments...).CombinedOutput(); err != nil {
 		return fmt.Errorf("go build, which has to run in the repository: %w\n%s", err, out)
