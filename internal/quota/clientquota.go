@@ -139,7 +139,7 @@ type Operation struct {
 
 // Alter returns the values that an entity has after the operations (none: it has no quotas any more), and changes
 // nothing. The error is an *orrery.Error: Invalid, or LimitExceeded for an entity too many. As in Kafka, to remove
-// what is not there is no error.
+// what is not there, or is no key at all, is no error.
 func (q ClientQuotas) Alter(entity Entity, operations []Operation) (map[string]float64, error) {
 	after := map[string]float64{}
 	maps.Copy(after, q[entity])
@@ -147,12 +147,12 @@ func (q ClientQuotas) Alter(entity Entity, operations []Operation) (map[string]f
 	for _, o := range operations {
 		key, known := clientKeys[o.Key]
 		switch {
-		case !known:
-			return nil, orrery.Errorf(orrery.Invalid, "Invalid configuration key %.100q", o.Key)
 		case seen[o.Key]:
-			return nil, orrery.Errorf(orrery.Invalid, "Duplicate quota key %s", o.Key)
+			return nil, orrery.Errorf(orrery.Invalid, "Duplicate quota key %.100q", o.Key)
 		case o.Remove:
 			delete(after, o.Key)
+		case !known:
+			return nil, orrery.Errorf(orrery.Invalid, "Invalid configuration key %.100q", o.Key)
 		case math.IsNaN(o.Value) || math.IsInf(o.Value, 0) || o.Value < 0:
 			return nil, orrery.Errorf(orrery.Invalid, "Configuration %s must be a number that is not negative", o.Key)
 		case key.whole && o.Value != math.Trunc(o.Value):

@@ -121,12 +121,13 @@ func TestAlter(t *testing.T) {
 		{[]quota.Operation{{Key: quota.ConsumerByteRate, Value: 5}}, map[string]float64{quota.ProducerByteRate: 1000, quota.ConsumerByteRate: 5}, ""},
 		{[]quota.Operation{{Key: quota.ProducerByteRate, Remove: true}, {Key: quota.RequestPercentage, Remove: true}}, map[string]float64{}, ""},
 		{[]quota.Operation{{Key: quota.RequestPercentage, Value: 12.5}, {Key: quota.ProducerByteRate, Value: 0}}, map[string]float64{quota.ProducerByteRate: 0, quota.RequestPercentage: 12.5}, ""},
+		{[]quota.Operation{{Key: "leader_rate", Remove: true}}, map[string]float64{quota.ProducerByteRate: 1000}, ""},
 		{[]quota.Operation{{Key: "leader_rate", Value: 1}}, nil, `Invalid configuration key "leader_rate"`},
 		{[]quota.Operation{{Key: quota.ProducerByteRate, Value: 1.5}}, nil, "must be a Long value"},
 		{[]quota.Operation{{Key: quota.RequestPercentage, Value: math.NaN()}}, nil, "not negative"},
 		{[]quota.Operation{{Key: quota.RequestPercentage, Value: math.Inf(1)}}, nil, "not negative"},
 		{[]quota.Operation{{Key: quota.ProducerByteRate, Value: -1}}, nil, "not negative"},
-		{[]quota.Operation{{Key: quota.ProducerByteRate, Value: 1}, {Key: quota.ProducerByteRate, Remove: true}}, nil, "Duplicate quota key producer_byte_rate"},
+		{[]quota.Operation{{Key: quota.ProducerByteRate, Value: 1}, {Key: quota.ProducerByteRate, Remove: true}}, nil, `Duplicate quota key "producer_byte_rate"`},
 	} {
 		got, err := quotas.Alter(user, test.operations)
 		if diff := cmp.Diff(test.want, got); diff != "" || (err == nil) != (test.error == "") || err != nil && !strings.Contains(err.Error(), test.error) {

@@ -7,12 +7,15 @@
 // units and keep the remainder, so nothing drifts.
 //
 // A quota holds for the tenant on all gateways together. Each gateway publishes every second what its part of the
-// tenant used and what was held back (Report), and computes its own share from everybody's reports (Shares): in
+// tenant used and what was held back (Published), and computes its own share from everybody's (Exchange, ShareOf): in
 // proportion to use, with what is left over going to whoever was held back, so nobody is throttled before the use of
 // the whole cluster nears the quota (Kora, VLDB 2023, dynamic quotas).
 //
-// No value here locks. A gateway holds one mutex per tenant around its Tenant and its principals' Meters: a charge
-// takes tens of nanoseconds, allocates nothing and touches no map.
+// Client quotas (ClientQuotas) are Kafka's own, kept per tenant: Match finds those that hold for a connection, each
+// Scope has a Meter, and Admit charges a request to all of them or to none.
+//
+// No value here locks. A gateway holds one mutex per tenant around its Tenant and its clients' Meters, and one around
+// the Exchange: to admit and settle a request takes some tens of nanoseconds, allocates nothing and touches no map.
 //
 // Times are int64 nanoseconds of a clock that does not go back, such as time.Since of a fixed start; a time before
 // the last one counts as the last one.
