@@ -3,6 +3,7 @@ package authz_test
 import (
 	"encoding/json"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,6 +37,8 @@ func TestValidate(t *testing.T) {
 		{"too long a host", func(a *authz.ACL) { a.Host = strings.Repeat("x", authz.MaxHostLength+1) }, false},
 		{"a name that is not UTF-8", func(a *authz.ACL) { a.ResourceName = "\xff" }, false},
 		{"a host that is not UTF-8", func(a *authz.ACL) { a.Host = "\xff" }, false},
+		{"a principal of another type", func(a *authz.ACL) { a.Principal = "Group:x" }, true},
+		{"a principal without a type", func(a *authz.ACL) { a.Principal = "sa-1" }, false},
 		{"a host that is no address", func(a *authz.ACL) { a.Host = "example.org" }, true},
 	} {
 		acl := validACL()
@@ -131,5 +134,62 @@ func TestActionIsOperation(t *testing.T) {
 		if got := action.Operation(); got != want {
 			t.Errorf("%s is %s", action, got)
 		}
+	}
+}
+
+// The rest of what filters select is in TestAnswersOfStandardAuthorizer.
+func TestFilter(t *testing.T) {
+	text := func(s string) *string { return &s }
+	acl := func(pattern authz.PatternType, name string) authz.ACL {
+		a := validACL()
+		a.PatternType, a.ResourceName = pattern, name
+		return a
+	}
+	literal, prefixed, every := acl(authz.PatternLiteral, "orders"), acl(authz.PatternPrefixed, "ord"), acl(authz.PatternLiteral, "*")
+	other := acl(authz.PatternLiteral, "clicks")
+	all := authz.Filter{ResourceType: authz.ResourceAny, PatternType: authz.PatternAny, Operation: authz.OperationAny, Permission: authz.PermissionAny}
+	for _, test := range []struct {
+		why    string
+		change func(*authz.Filter)
+		want   []authz.ACL
+	}{
+		{"all", func(*authz.Filter) {}, []authz.ACL{literal, prefixed, every, other}},
+		{"what covers a name", func(f *authz.Filter) { f.PatternType, f.ResourceName = authz.PatternMatch, text("orders") }, []authz.ACL{literal, prefixed, every}},
+		{"what covers any name", func(f *authz.Filter) { f.PatternType = authz.PatternMatch }, []authz.ACL{literal, prefixed, every, other}},
+		{"the very name", func(f *authz.Filter) { f.ResourceName = text("ord") }, []authz.ACL{prefixed}},
+		{"a literal that there is as a prefix", func(f *authz.Filter) { f.PatternType, f.ResourceName = authz.PatternLiteral, text("ord") }, nil},
+		{"literals", func(f *authz.Filter) { f.PatternType = authz.PatternLiteral }, []authz.ACL{literal, every, other}},
+		{"the ACL on everything", func(f *authz.Filter) { f.ResourceName = text("*") }, []authz.ACL{every}},
+		{"another type", func(f *authz.Filter) { f.ResourceType = authz.ResourceGroup }, nil},
+		{"a host, which \"*\" is not", func(f *authz.Filter) { f.Host = text("10.0.0.1") }, nil},
+		{"a principal, which \"User:*\" is not", func(f *authz.Filter) { f.Principal = text("User:*") }, nil},
+		{"ALL, which is an operation of its own", func(f *authz.Filter) { f.Operation = authz.OperationAll }, nil},
+		{"denials", func(f *authz.Filter) { f.Permission = authz.PermissionDeny }, nil},
+	} {
+		filter := all
+		test.change(&filter)
+		a := authz.NewAuthorizer(tenant).With(authz.Changes{AddACLs: []authz.ACL{literal, prefixed, every, other}})
+		got := a.ACLs(filter)
+		for _, acl := range []authz.ACL{literal, prefixed, every, other} {
+			if slices.Contains(test.want, acl) != slices.Contains(got, acl) {
+				t.Errorf("%s: %v", test.why, got)
+			}
+		}
+	}
+}
+
+// TestSameBindingChangesNothing: a record that is read again costs nothing.
+func TestSameBindingChangesNothing(t *testing.T) {
+	binding := func(topic string) authz.Changes {
+		return authz.Changes{PutBindings: []authz.Binding{{ID: "rb-1", Principal: "User:a", Role: orrery.RoleDeveloperRead,
+			Pattern: orrery.KafkaCRN("o", "env-1", "lkc-1").With(orrery.CRNTopic, topic)}}}
+	}
+	a := authz.NewAuthorizer(tenant).With(binding("t"))
+	if a.With(binding("t")) != a {
+		t.Error("the same binding changes something")
+	}
+	changed := a.With(binding("u"))
+	if changed.Operations("User:a", "", authz.ResourceTopic, "t") != 0 || changed.Operations("User:a", "", authz.ResourceTopic, "u") == 0 {
+		t.Error("a binding that is put again is not replaced")
 	}
 }

@@ -120,7 +120,7 @@ func (a *Authorizer) AuthorizeByResourceType(r Request) Verdict {
 		if deny := s.every.rule(r.Operation, true); deny != nil {
 			return Verdict{Rule: deny}
 		}
-		if every == nil && s.every != nil && s.every.named.Has(r.Operation) {
+		if every == nil {
 			every = s.every.namedRule(r.Operation)
 		}
 	}
@@ -173,8 +173,7 @@ func denied(o Operation, all *[4]*section, k patternKey) *Rule {
 		if s == nil || !s.deny.Has(o) {
 			continue
 		}
-		h := s.find(k.name)
-		h.every = nil
+		h := s.find(k.name) // nothing in every denies it: the caller has looked
 		if k.prefixed {
 			h.literal = nil
 		}
@@ -185,8 +184,11 @@ func denied(o Operation, all *[4]*section, k patternKey) *Rule {
 	return nil
 }
 
-// namedRule returns a rule that allows an operation by its name.
+// namedRule returns a rule that allows an operation by its name; nil where there is none.
 func (p *pattern) namedRule(o Operation) *Rule {
+	if p == nil {
+		return nil
+	}
 	for i := range p.rules {
 		if p.rules[i].named.Has(o) {
 			return &p.rules[i]

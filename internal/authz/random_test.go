@@ -7,9 +7,12 @@ import (
 )
 
 // random makes ACLs and requests out of few texts, so that they meet often.
-type random struct{ *rand.Rand }
+type random struct {
+	*rand.Rand
+	bindings bool // whether a model gets role bindings too
+}
 
-func newRandom(seed uint64) random { return random{rand.New(rand.NewPCG(seed, 0))} }
+func newRandom(seed uint64) random { return random{Rand: rand.New(rand.NewPCG(seed, 0))} }
 
 func one[T any](r random, from ...T) T { return from[r.IntN(len(from))] }
 

@@ -15,8 +15,8 @@ type role struct {
 	// operations are what it lets one do to Kafka resources: those of every cluster that the pattern covers, or, where
 	// the pattern is of a Kafka resource, those.
 	operations map[ResourceType]OperationSet
-	// views and manages are the types of the things that it lets one see and change, where its pattern covers them. Who
-	// may change a thing may bind roles on it. Nil in views is nothing, and everyThing is all.
+	// views and manages are the types of the things that it lets one see in the control plane and change, where its
+	// pattern covers them. Who may change a thing may bind roles on it.
 	views, manages []string
 }
 
@@ -71,7 +71,6 @@ var roles = map[string]role{
 			ResourceGroup:           supported[ResourceGroup],
 			ResourceTransactionalID: supported[ResourceTransactionalID],
 		},
-		views:   []string{orrery.CRNTopic, orrery.CRNGroup, orrery.CRNTransactionalID},
 		manages: []string{orrery.CRNTopic, orrery.CRNGroup, orrery.CRNTransactionalID},
 	},
 	orrery.RoleDeveloperRead: {
@@ -109,7 +108,7 @@ var resourceTypeOf = map[string]ResourceType{
 
 // CheckPattern returns an Invalid error where a role does not exist or cannot be bound to a pattern: the pattern's
 // elements must be those of one of the role's scopes, a Kafka cluster must be that of the cluster before it, and a "*"
-// may only end the last name, and stands for no organization and no Kafka cluster.
+// may only end the last name, and stands for no organization.
 func CheckPattern(name string, pattern orrery.CRN) error {
 	r, ok := roles[name]
 	if !ok {
@@ -123,8 +122,8 @@ func CheckPattern(name string, pattern orrery.CRN) error {
 	last := len(path) - 1
 	for i, e := range pattern.Elements {
 		star := strings.IndexByte(e.Name, '*')
-		if star >= 0 && (i == 0 || i < last || star != len(e.Name)-1 || e.Type == orrery.CRNKafka) {
-			return orrery.InvalidField("/crn_pattern", "a \"*\" may only be the last character of the pattern, and stands for no organization and no Kafka cluster")
+		if star >= 0 && (i == 0 || i < last || star != len(e.Name)-1) {
+			return orrery.InvalidField("/crn_pattern", "a \"*\" may only be the last character of the pattern, and stands for no organization")
 		}
 	}
 	if kafka := pattern.Element(orrery.CRNKafka); kafka != "" && kafka != pattern.Element(orrery.CRNCloudCluster) {
@@ -163,7 +162,7 @@ func (r role) allows(action Action, pattern, resource orrery.CRN) bool {
 	last := resource.Elements[len(resource.Elements)-1].Type
 	switch action {
 	case View:
-		return covers(r.views, last) || r.operations[resourceTypeOf[last]].Has(OperationDescribe)
+		return covers(r.views, last)
 	case Manage:
 		return covers(r.manages, last)
 	}
@@ -209,7 +208,7 @@ func (b Binding) grants(cluster orrery.CRN) []grant {
 	switch prefix, cut := strings.CutSuffix(last.Name, "*"); {
 	case t == ResourceCluster:
 		key = clusterKey
-	case cut && prefix != "":
+	case cut:
 		key = patternKey{prefixed: true, name: prefix}
 	}
 	return append(all, grant{t, key, roles[b.Role].operations[t]})

@@ -139,6 +139,9 @@ func TestAnswersOfStandardAuthorizer(t *testing.T) {
 		}
 	}
 	worlds = append(worlds, world{Supported: resourceTypes})
+	for _, o := range oddities() {
+		worlds = append(worlds, o.world)
+	}
 	kafka := askKafka(t, worlds)
 	count := map[byte]int{}
 	wrong := 0
@@ -243,6 +246,42 @@ func TestWhereKafkaIsWrong(t *testing.T) {
 		test, kafka, ours := tests[i], answers.Authorize, worlds[i].answer().Authorize
 		if kafka != test.kafka || ours != test.ours {
 			t.Errorf("%s: Kafka answers %s and this %s; want %s and %s", test.why, kafka, ours, test.kafka, test.ours)
+		}
+	}
+}
+
+// oddity is a rule of authorizeByResourceType that is easily missed.
+type oddity struct {
+	why     string
+	world   world
+	allowed bool
+}
+
+func oddities() []oddity {
+	acl := func(permission authz.Permission, o authz.Operation, pattern authz.PatternType, name string) authz.ACL {
+		return authz.ACL{ResourceType: authz.ResourceGroup, ResourceName: name, PatternType: pattern, Principal: "User:a", Host: "*", Operation: o, Permission: permission}
+	}
+	const allow, deny, literal, prefixed = authz.PermissionAllow, authz.PermissionDeny, authz.PatternLiteral, authz.PatternPrefixed
+	const read, describe = authz.OperationRead, authz.OperationDescribe
+	of := func(why string, allowed bool, o authz.Operation, acls ...authz.ACL) oddity {
+		return oddity{why, world{ACLs: acls, ByResourceType: []question{{"User:a", hosts[0], o, authz.ResourceGroup, "ignored"}}}, allowed}
+	}
+	return []oddity{
+		of("an implied operation holds for the name hardcode", true, describe, acl(allow, read, prefixed, "hard")),
+		of("an implied operation on another name does not count", false, describe, acl(allow, read, prefixed, "x")),
+		of("an implied operation on everything does not count where hardcode is denied", false, describe, acl(allow, read, literal, "*"), acl(deny, describe, prefixed, "h")),
+		of("a named operation on everything does", true, read, acl(allow, read, literal, "*"), acl(deny, read, prefixed, "h")),
+		of("a denial of everything wins over a name", false, read, acl(deny, read, literal, "*"), acl(allow, read, literal, "x")),
+		of("a denied literal leaves the prefix", true, read, acl(allow, read, prefixed, "x"), acl(deny, read, literal, "x")),
+		of("a denied prefix takes the literal", false, read, acl(allow, read, literal, "xy"), acl(deny, read, prefixed, "x")),
+		of("a longer denied prefix does not", true, read, acl(allow, read, prefixed, "x"), acl(deny, read, prefixed, "xy")),
+	}
+}
+
+func TestByResourceType(t *testing.T) {
+	for _, o := range oddities() {
+		if got := o.world.answer().ByResourceType; got != string(letter(o.allowed)) {
+			t.Errorf("%s: %s", o.why, got)
 		}
 	}
 }
