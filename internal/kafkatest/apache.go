@@ -199,7 +199,7 @@ func configuration(o Options) map[string]string {
 		"share.coordinator.state.topic.replication.factor": in(replicas), "share.coordinator.state.topic.min.isr": in(max(1, replicas-1)),
 		"share.coordinator.state.topic.num.partitions": "3",
 		"group.initial.rebalance.delay.ms":             "0", "group.streams.initial.rebalance.delay.ms": "0", "log.cleaner.dedupe.buffer.size": "4194304",
-		"broker.session.timeout.ms": "6000", "broker.heartbeat.interval.ms": "500",
+		"broker.session.timeout.ms": in(int(sessionTimeout.Milliseconds())), "broker.heartbeat.interval.ms": "500",
 		// A follower asks its leader before that has heard of it, and waits so long; elections start with a tie.
 		"replica.fetch.backoff.ms": "50", "controller.quorum.election.timeout.ms": "500", "controller.quorum.election.backoff.max.ms": "200",
 	}

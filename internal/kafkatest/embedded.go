@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -13,8 +14,9 @@ import (
 )
 
 // openEmbedded starts the embedded engine with a gate before each broker: the engine itself is one process whose
-// brokers cannot fail, so a broker that is down is one that nobody reaches and that leads nothing. What the engine
-// does not do is move coordinators and the controller away from it, nor leave it out of metadata.
+// brokers cannot fail, so a broker that is down is one that nobody reaches and that leads nothing, and so is one that
+// has been frozen for sessionTimeout. What the engine does not do is move coordinators and the controller away from it,
+// nor leave it out of metadata: groups and transactions that it coordinates wait until it is back.
 func openEmbedded(o Options) (*Cluster, error) {
 	var gates []*gate
 	options := []kfake.Opt{
@@ -46,6 +48,9 @@ func openEmbedded(o Options) (*Cluster, error) {
 	c := &Cluster{Embedded: cluster, logs: func() string { return "the embedded engine keeps no log" }}
 	c.close = func() error {
 		err := shut()
+		for _, b := range c.Brokers {
+			_ = b.life.(*embeddedBroker).found() // moving leaders fails where nobody listens any more
+		}
 		cluster.Close()
 		return err
 	}
@@ -73,9 +78,20 @@ type embeddedBroker struct {
 	cluster *Cluster
 	gate    *gate
 	node    int32
+	frozen  *frozen // nil while it is not
+}
+
+// frozen is a broker that is missed when the timer fires; err is of moving its leaders, once done is closed.
+type frozen struct {
+	timer *time.Timer
+	done  chan struct{}
+	err   error
 }
 
 func (b *embeddedBroker) stop() error {
+	if err := b.found(); err != nil {
+		return err
+	}
 	if err := b.gate.shut(); err != nil {
 		return err
 	}
@@ -84,16 +100,42 @@ func (b *embeddedBroker) stop() error {
 
 func (b *embeddedBroker) kill() error          { return b.stop() }
 func (b *embeddedBroker) start() error         { return b.gate.open() }
-func (b *embeddedBroker) pause() error         { return b.gate.pause(true) }
-func (b *embeddedBroker) resume() error        { return b.gate.pause(false) }
 func (b *embeddedBroker) upgrade(string) error { return errors.ErrUnsupported }
 func (b *embeddedBroker) pid() int             { return os.Getpid() }
+
+func (b *embeddedBroker) pause() error {
+	if b.frozen != nil {
+		return nil
+	}
+	f := &frozen{done: make(chan struct{})}
+	f.timer = time.AfterFunc(sessionTimeout, func() {
+		defer close(f.done)
+		f.err = b.moveLeaders()
+	})
+	b.frozen = f
+	return b.gate.pause(true)
+}
+
+func (b *embeddedBroker) resume() error {
+	err := b.found()
+	return errors.Join(err, b.gate.pause(false))
+}
+
+// found ends the time after which a frozen broker is missed, or waits until its leaders have moved.
+func (b *embeddedBroker) found() error {
+	f := b.frozen
+	if b.frozen = nil; f == nil || f.timer.Stop() {
+		return nil
+	}
+	<-f.done
+	return f.err
+}
 
 // moveLeaders makes the brokers that are up lead what this one led, as an election would.
 func (b *embeddedBroker) moveLeaders() error {
 	var others []*Broker
 	for _, other := range b.cluster.Brokers {
-		if other.Node != b.node && other.life.(*embeddedBroker).gate.isOpen() {
+		if other.Node != b.node && other.life.(*embeddedBroker).gate.serves() {
 			others = append(others, other)
 		}
 	}

@@ -123,10 +123,11 @@ func (g *gate) pause(frozen bool) error {
 	return nil
 }
 
-func (g *gate) isOpen() bool {
+// serves reports whether who comes is answered.
+func (g *gate) serves() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.listener != nil
+	return g.listener != nil && !g.frozen
 }
 
 // signal wakes who waits for a change. The caller holds the lock.

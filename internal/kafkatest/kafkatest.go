@@ -34,6 +34,9 @@ const (
 // patience is how long a cluster or broker may take to start or to end on a busy machine.
 const patience = 90 * time.Second
 
+// sessionTimeout is how long a broker may say nothing until others lead what it led.
+const sessionTimeout = 6 * time.Second
+
 // Options say what to start. The zero value is one broker that lets anybody do anything.
 type Options struct {
 	// Brokers is how many; 0 means 1. Their node ids count from 0.
@@ -112,7 +115,8 @@ func (b *Broker) Start() error { return b.named("start", b.life.start()) }
 // Restart is Stop and Start.
 func (b *Broker) Restart() error { return errors.Join(b.Stop(), b.Start()) }
 
-// Pause freezes the broker: connections stay, new ones are taken by the kernel, nothing is answered until Resume.
+// Pause freezes the broker: connections stay, new ones are taken by the kernel, nothing is answered until Resume. After
+// some six seconds others lead what it led.
 func (b *Broker) Pause() error { return b.named("pause", b.life.pause()) }
 
 // Resume ends Pause.

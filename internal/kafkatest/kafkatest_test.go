@@ -161,6 +161,26 @@ func TestFailures(t *testing.T) {
 	})
 }
 
+// TestFrozenLeader freezes the leader of a partition. Who writes goes on with another one, long before it is back.
+func TestFrozenLeader(t *testing.T) {
+	Each(t, Options{Brokers: 3}, func(t *testing.T, c *Cluster) {
+		createTopics(t, c, 1, "t")
+		writer := c.Client(t, "", kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MetadataMinAge(100*time.Millisecond), kgo.RequestTimeoutOverhead(time.Second))
+		produce(t, writer, "t", 0, "before")
+		frozen := c.Brokers[leader(t, c, -1)]
+		if err := frozen.Pause(); err != nil {
+			t.Fatal(err)
+		}
+		others := c.Client(t, "", kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.SeedBrokers(c.Brokers[(frozen.Node+1)%3].Address), kgo.MetadataMinAge(100*time.Millisecond), kgo.RequestTimeoutOverhead(time.Second))
+		produce(t, others, "t", 0, "while it is frozen")
+		produce(t, writer, "t", 0, "by who was there before")
+		if err := frozen.Resume(); err != nil {
+			t.Fatal(err)
+		}
+		consume(t, c.Client(t, "", kgo.ConsumeTopics("t")), "before", "while it is frozen", "by who was there before")
+	})
+}
+
 // pauseAndResume sees that a broker answers nothing while it is frozen, and the same request afterwards.
 func pauseAndResume(t *testing.T, c *Cluster, b *Broker) {
 	t.Helper()
