@@ -16,7 +16,7 @@ RACED := ./embedded/... ./internal/balancer/... ./internal/brokers/... ./interna
 	./internal/operator/... ./internal/pki/... ./internal/rest/... ./internal/satellite/... ./internal/store/mem/... ./internal/substrate/...
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-short lint bench matrix golden clients matrix-clients clean go
+.PHONY: help run build test test-short lint bench soak fuzz matrix golden clients matrix-clients clean go
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -43,6 +43,19 @@ lint: go $(GOLANGCI_LINT) ## run gofmt, go vet and golangci-lint; govulncheck wh
 
 bench: build ## measure everything in about 20 minutes, and write docs/measured.md (ARGS="-only speed" for one of service, speed, hot)
 	@$(GO) run ./test/bench -binary bin/orrery -out docs/measured.md $(ARGS)
+
+soak: build clients matrix-clients ## run what is too long for make test, hours of it (ARGS="-only scale,failure" for some parts), and write docs/measured.md
+	@$(GO) run ./test/soak $(ARGS)
+
+# Each fuzz target for FUZZTIME; what one finds goes to its testdata/fuzz.
+FUZZTIME ?= 30s
+fuzz: go ## fuzz every target for FUZZTIME=30s each
+	@set -e; grep -rlE '^func Fuzz' --include='*_test.go' . | grep -v '^./.cache/' | sort | while read -r file; do \
+		for target in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*)\(.*/\1/p' $$file); do \
+			echo "fuzzing $$target of $$(dirname $$file) for $(FUZZTIME)"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$(dirname $$file) < /dev/null; \
+		done; \
+	done
 
 matrix: build clients matrix-clients ## run one scenario with every Kafka client, and write docs/reference/clients.md
 	@$(GO) run ./test/matrix -binary bin/orrery -out docs/reference/clients.md

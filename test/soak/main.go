@@ -1,0 +1,137 @@
+// Command soak runs what is too long for make test, one part after another, and writes which parts passed, with the
+// machine and the commit, to a section of docs/measured.md. A part that fails does not keep the others from running.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/orrery-kafka/orrery/test/bench/measured"
+)
+
+// part is one command, run in the repository with ORRERY_SOAK=1.
+type part struct {
+	name, what string
+	command    string
+}
+
+// parts are run in this order; to add one, add a line.
+var parts = []part{
+	{"isolation", "two hostile tenants and every deliberate bug, on both engines", "go test -count=1 -timeout 90m -run Isolation|Deliberate|Hostile|Stolen ./internal/gateway"},
+	{"failure", "brokers that end, stop or answer half, ten times on both engines", "go test -count=10 -timeout 60m -run BrokerFailure|Transactions ./internal/gateway"},
+	{"conformance", "franz-go's own tests, whole, directly and through gateways, on both engines", "go test -count=1 -timeout 120m ./test/conformance -args -out " + reference + "/conformance.md"},
+	{"matrix", "one scenario with every Kafka client", "go run ./test/matrix -binary bin/orrery -out " + reference + "/clients.md"},
+	{"quota", "quotas against Apache Kafka's, and their simulation", "go test -count=1 -timeout 30m ./internal/quota"},
+	{"scale", "many connections and many tenants, on both engines", "go run ./test/scale -out docs/measured.md"},
+}
+
+// reference stands for the absolute path of docs/reference, because go test runs in the package's directory.
+const reference = "REFERENCE"
+
+func main() {
+	out := flag.String("out", "docs/measured.md", "the file with the section to write, where all parts are run")
+	only := flag.String("only", "", "the parts to run, separated by commas; empty is all of them")
+	logs := flag.String("logs", ".cache/soak", "the directory for what each part says")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *out, *only, *logs, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "soak:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, out, only, logs string, progress io.Writer) error {
+	chosen, err := choose(only)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(logs, 0o755); err != nil {
+		return err
+	}
+	var rows [][]string
+	var failed []error
+	for n, p := range chosen {
+		fmt.Fprintf(progress, "%s [%d/%d] %s: %s\n", time.Now().Format("15:04:05"), n+1, len(chosen), p.name, p.what)
+		began := time.Now()
+		log := filepath.Join(logs, p.name+".log")
+		result := "passed"
+		if err := p.run(ctx, log); err != nil {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			result = "failed"
+			failed = append(failed, fmt.Errorf("%s: %w; see %s", p.name, err, log))
+		}
+		took := time.Since(began).Round(time.Second)
+		fmt.Fprintf(progress, "%s [%d/%d] %s %s after %v\n", time.Now().Format("15:04:05"), n+1, len(chosen), p.name, result, took)
+		rows = append(rows, []string{p.name, p.what, result, took.String(), "`ORRERY_SOAK=1 " + strings.ReplaceAll(p.shown(), "|", `\|`) + "`"})
+	}
+	table := measured.Table([]string{"part", "what", "result", "took", "command"}, rows)
+	fmt.Fprint(progress, "\n"+table)
+	if only == "" {
+		if err := measured.Write(out, "Soak", "\n"+table); err != nil {
+			failed = append(failed, err)
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// choose returns the parts with the names in only, in their own order.
+func choose(only string) ([]part, error) {
+	if only == "" {
+		return parts, nil
+	}
+	wanted := map[string]bool{}
+	for name := range strings.SplitSeq(only, ",") {
+		wanted[strings.TrimSpace(name)] = true
+	}
+	var chosen []part
+	for _, p := range parts {
+		if wanted[p.name] {
+			chosen = append(chosen, p)
+			delete(wanted, p.name)
+		}
+	}
+	for name := range wanted {
+		return nil, fmt.Errorf("there is no part %q", name)
+	}
+	return chosen, nil
+}
+
+// shown is the command as somebody would type it.
+func (p part) shown() string { return strings.ReplaceAll(p.command, reference, "$PWD/docs/reference") }
+
+// run runs the command, whose output goes to a file.
+func (p part) run(ctx context.Context, log string) (err error) {
+	file, err := os.Create(log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	absolute, err := filepath.Abs("docs/reference")
+	if err != nil {
+		return err
+	}
+	arguments := strings.Fields(p.command)
+	for i, argument := range arguments {
+		arguments[i] = strings.ReplaceAll(argument, reference, absolute)
+	}
+	command := exec.CommandContext(ctx, arguments[0], arguments[1:]...)
+	command.Env = append(os.Environ(), "ORRERY_SOAK=1")
+	command.Stdout, command.Stderr = file, file
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that what the command started ends with it
+	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGTERM) }
+	command.WaitDelay = time.Minute
+	return command.Run()
+}
