@@ -16,7 +16,7 @@ RACED := ./embedded/... ./internal/balancer/... ./internal/brokers/... ./interna
 	./internal/operator/... ./internal/pki/... ./internal/rest/... ./internal/satellite/... ./internal/store/mem/... ./internal/substrate/...
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-short lint bench soak fuzz matrix golden clients matrix-clients clean go
+.PHONY: help run build test test-short lint bench soak fuzz matrix conformance golden clients matrix-clients clean go
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -59,6 +59,9 @@ fuzz: go ## fuzz every target for FUZZTIME=30s each
 
 matrix: build clients matrix-clients ## run one scenario with every Kafka client, and write docs/reference/clients.md
 	@$(GO) run ./test/matrix -binary bin/orrery -out docs/reference/clients.md
+
+conformance: go ## run franz-go's own tests directly and through gateways, and write docs/reference/conformance.md
+	@ORRERY_SOAK=1 $(GO) test ./test/conformance -run TestWhole -count=1 -timeout 60m -v -out $(CURDIR)/docs/reference/conformance.md
 
 golden: go ## rewrite the golden files (OpenAPI, link messages, CLI help); read the diff before you commit it
 	@$(GO) test ./internal/rest ./internal/link ./internal/gateway ./cmd/orrery -run 'Golden|Help|Document' -update
