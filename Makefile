@@ -57,8 +57,8 @@ fuzz: go ## fuzz every target for FUZZTIME=30s each
 		done; \
 	done
 
-matrix: build clients matrix-clients ## run one scenario with every Kafka client, and write docs/reference/clients.md
-	@$(GO) run ./test/matrix -binary bin/orrery -out docs/reference/clients.md
+matrix: clients matrix-clients ## run one scenario with every Kafka client on both engines (10 min), and write docs/reference/clients.md
+	@ORRERY_SOAK=1 $(GO) test -count=1 -timeout 60m -v -run EveryClient ./test/matrix -page $(CURDIR)/docs/reference/clients.md
 
 conformance: go ## run franz-go's own tests directly and through gateways, and write docs/reference/conformance.md
 	@ORRERY_SOAK=1 $(GO) test ./test/conformance -run TestWhole -count=1 -timeout 60m -v -out $(CURDIR)/docs/reference/conformance.md
@@ -66,7 +66,7 @@ conformance: go ## run franz-go's own tests directly and through gateways, and w
 golden: go ## rewrite the golden files (OpenAPI, link messages, CLI help); read the diff before you commit it
 	@$(GO) test ./internal/rest ./internal/link ./internal/gateway ./cmd/orrery -run 'Golden|Help|Document' -update
 
-clients: $(PYTHON) $(JAVA_LIBS)/.done $(GO_CLIENTS)/franz-go ## fetch the Kafka clients that the tests use
+clients: $(PYTHON) $(JAVA_LIBS)/.done $(CACHE)/java-streams/.done $(GO_CLIENTS)/franz-go ## fetch the Kafka clients that the tests use
 
 matrix-clients: $(CACHE)/aiokafka/.done $(CACHE)/java-2.8.2/.done $(CACHE)/kafkajs/.done $(addprefix $(GO_CLIENTS)/,sarama kafka-go confluent-kafka-go) ## fetch the other Kafka clients, for make matrix
 	@command -v kcat >/dev/null || { echo "kcat is needed: apt-get install kcat"; exit 1; }
@@ -99,6 +99,12 @@ $(CACHE)/java-2.8.2/.done: test/clients/java/pom.xml
 	@echo "Fetching an old Java client (kafka-clients 2.8.2) with Maven into .cache/java-2.8.2 ..."
 	@command -v mvn >/dev/null && command -v java >/dev/null || { echo "Java 17 and Maven are needed: apt-get install openjdk-17-jdk-headless maven"; exit 1; }
 	@mvn -q -B -f $< -Dkafka.version=2.8.2 org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DoutputDirectory=$(@D)
+	@touch $@
+
+$(CACHE)/java-streams/.done: test/clients/streams/pom.xml
+	@echo "Fetching Kafka Streams with Maven into .cache/java-streams ..."
+	@command -v mvn >/dev/null && command -v java >/dev/null || { echo "Java 17 and Maven are needed: apt-get install openjdk-17-jdk-headless maven"; exit 1; }
+	@mvn -q -B -f $< org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DoutputDirectory=$(@D)
 	@touch $@
 
 $(JAVA_LIBS)/.done: test/clients/java/pom.xml

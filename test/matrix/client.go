@@ -51,14 +51,15 @@ var clients = []client{
 		lacks: []string{"topics", "configs", "kip848-group", "offsets", "delete-records"}, needsTopics: true, hidesCluster: true},
 	{name: "aiokafka", command: []string{"ROOT/.cache/aiokafka/bin/python", "ROOT/test/clients/aiokafka/scenario.py"}, install: "make matrix-clients",
 		lacks: []string{"kip848-group"}},
-	{name: "java", command: java("java"), install: "make clients"},
-	{name: "java-2.8.2", command: java("java-2.8.2"), install: "make matrix-clients", lacks: []string{"kip848-group"}},
+	{name: "java", command: java("java", "java/Scenario.java"), install: "make clients"},
+	{name: "java-2.8.2", command: java("java-2.8.2", "java/Scenario.java"), install: "make matrix-clients", lacks: []string{"kip848-group"}},
 	{name: "kafkajs", command: []string{"env", "NODE_PATH=ROOT/.cache/kafkajs/node_modules", "node", "ROOT/test/clients/kafkajs/scenario.js"}, install: "make matrix-clients",
 		lacks: []string{"produce-lz4", "produce-zstd", "kip848-group", "static-member"}},
 }
 
-func java(libraries string) []string {
-	return []string{"java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", "ROOT/.cache/" + libraries + "/*", "ROOT/test/clients/java/Scenario.java"}
+// java runs a program in test/clients with libraries of the cache.
+func java(libraries, program string) []string {
+	return []string{"java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", "ROOT/.cache/" + libraries + "/*", "ROOT/test/clients/" + program}
 }
 
 func find(name string) (client, bool) {

@@ -20,67 +20,91 @@ import (
 )
 
 func main() {
-	root := flag.String("root", ".", "the repository, for the clients and what make fetched for them")
-	binary := flag.String("binary", "bin/orrery", "the program to start")
+	o := options{}
+	flag.StringVar(&o.root, "root", ".", "the repository, for the clients and what make fetched for them")
+	flag.StringVar(&o.binary, "binary", "bin/orrery", "the program to start")
 	targets := flag.String("targets", "", "a file with tenants to use instead of starting the program")
-	engine := flag.String("engine", "", "what to call the engine in the table; default: what the program says")
-	only := flag.String("only", "", "the clients to run, separated by commas; default: all")
-	records := flag.Int("records", 200, "records of each compression")
+	flag.StringVar(&o.engine, "engine", "", "what to call the engine in the table; default: what the program says")
+	flag.StringVar(&o.only, "only", "", "the clients to run, separated by commas; default: all")
+	flag.IntVar(&o.records, "records", 200, "records of each compression")
 	out := flag.String("out", "", "the file to write the table to; default: none")
 	flag.Parse()
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	if err := run(ctx, *root, *binary, *targets, *engine, *only, *out, *records); err != nil {
+	if err := run(ctx, o, *targets, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "matrix:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, root, binary, targets, engine, only, out string, records int) error {
-	chosen, err := choose(only)
-	if err != nil {
-		return err
+func run(ctx context.Context, o options, targets, out string) (err error) {
+	if targets != "" {
+		if o.tenants, err = readTargets(targets); err != nil {
+			return err
+		}
 	}
-	root, err = filepath.Abs(root)
+	r, err := matrix(ctx, o)
+	if out != "" && len(r.rows) > 0 {
+		err = errors.Join(err, os.WriteFile(out, []byte(markdown([]result{r})), 0o644))
+	}
+	return err
+}
+
+// options say which clients run, and in front of what.
+type options struct {
+	root, binary string
+	// tenants is where tenants come from; nil starts the program.
+	tenants source
+	engine  string
+	only    string
+	records int
+}
+
+// result is what the clients did on one engine.
+type result struct {
+	engine string
+	rows   []row
+}
+
+// matrix runs the clients one after another. The error says everything that is not as it has to be; the rows are there
+// all the same.
+func matrix(ctx context.Context, o options) (r result, err error) {
+	chosen, err := choose(o.only)
 	if err != nil {
-		return err
+		return r, err
+	}
+	root, err := filepath.Abs(o.root)
+	if err != nil {
+		return r, err
 	}
 	for _, c := range chosen {
 		if err := c.installed(root); err != nil {
-			return err
+			return r, err
 		}
 	}
-	tenants, stop, err := open(ctx, binary, targets, &engine)
-	if err != nil {
-		return err
+	if r.engine = o.engine; o.tenants == nil {
+		var stop func()
+		if o.tenants, stop, err = open(ctx, o.binary, &r.engine); err != nil {
+			return r, err
+		}
+		defer stop()
 	}
-	defer stop()
-	var rows []row
 	var problems []error
 	for _, c := range chosen {
 		began := time.Now()
-		r, err := c.row(ctx, root, tenants, records)
+		line, err := c.row(ctx, root, o.tenants, o.records)
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return r, ctx.Err()
 		}
-		rows = append(rows, r)
+		r.rows = append(r.rows, line)
 		problems = append(problems, err)
-		fmt.Printf("%s (%.0f s)\n", r, time.Since(began).Seconds())
+		fmt.Printf("%s (%.0f s)\n", line, time.Since(began).Seconds())
 	}
-	if out != "" {
-		if err := os.WriteFile(out, []byte(markdown(rows, engine)), 0o644); err != nil {
-			return err
-		}
-	}
-	return errors.Join(problems...)
+	return r, errors.Join(problems...)
 }
 
-// open returns where tenants come from, and what ends it.
-func open(ctx context.Context, binary, targets string, engine *string) (source, func(), error) {
-	if targets != "" {
-		tenants, err := readTargets(targets)
-		return tenants, func() {}, err
-	}
+// open starts the program, and returns where tenants come from and what ends it.
+func open(ctx context.Context, binary string, engine *string) (source, func(), error) {
 	dir, err := os.MkdirTemp("", "orrery-matrix")
 	if err != nil {
 		return nil, nil, err

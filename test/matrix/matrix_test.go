@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,11 +11,7 @@ func TestThreeClients(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it needs the clients that make clients fetches")
 	}
-	binary := filepath.Join(t.TempDir(), "orrery")
-	if out, err := exec.Command("go", "build", "-o", binary, "../../cmd/orrery").CombinedOutput(); err != nil {
-		t.Fatalf("building the program under test: %v\n%s", err, out)
-	}
-	if err := run(t.Context(), "../..", binary, "", "", "franz-go,confluent-kafka-python,java", "", 200); err != nil {
+	if _, err := matrix(t.Context(), options{root: "../..", binary: build(t), only: "franz-go,confluent-kafka-python,java", records: 200}); err != nil {
 		t.Error(err)
 	}
 }
@@ -58,7 +52,7 @@ func TestMarkdown(t *testing.T) {
 	bad, ok := report{Client: "some 1", Steps: map[string]cell{"topics": {"failed", "a|b"}}}, report{Client: "some 1", Steps: map[string]cell{"topics": {Result: "ok"}}}
 	r.add(bad)
 	r.add(ok) // the other tenant's success hides nothing
-	lines := strings.Split(markdown([]row{r}, "engine 1"), "\n")
+	lines := strings.Split(markdown([]result{{engine: "engine 1", rows: []row{r}}}), "\n")
 	i := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, "| some 1 |") })
 	if i < 0 || !strings.HasPrefix(lines[i], "| some 1 | **failed** [1](#notes) |") || strings.Count(lines[i], " | ") != len(steps) {
 		t.Errorf("the table is\n%s", strings.Join(lines, "\n"))

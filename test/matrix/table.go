@@ -50,45 +50,52 @@ func (r row) String() string {
 	return line
 }
 
-// markdown is the page with the table.
-func markdown(rows []row, engine string) string {
-	var b, notes strings.Builder
+// markdown is the page with a table for each engine.
+func markdown(results []result) string {
+	var b strings.Builder
 	fmt.Fprintf(&b, `# Clients
 
 Written by %s; do not edit. Every client is the unmodified one that people use. Each runs the scenario of
 [test/clients](../../test/clients/README.md) through the gateways, for two tenants with the same names at once.
 
-* Engine behind the gateways: %s
 * Commit: %s
 * Date: %s
 
-`, "`make matrix`", engine, output("git", "describe", "--always", "--dirty"), time.Now().UTC().Format(time.DateOnly))
-	fmt.Fprintf(&b, "| client | %s |\n|---|%s\n", strings.Join(steps, " | "), strings.Repeat("---|", len(steps)))
+ok: it did what it has to. n/a: the client has no means for it.
+`, "`make matrix`", output("git", "describe", "--always", "--dirty"), time.Now().UTC().Format(time.DateOnly))
 	var remarks []string // one for each footnote
-	for _, r := range rows {
-		fmt.Fprintf(&b, "| %s |", cmp.Or(r.name, r.client))
-		for _, step := range steps {
-			c := r.cells[step]
-			text := cmp.Or(c.Result, "failed")
-			if text == "failed" {
-				text = "**failed**"
-			}
-			if strings.TrimSpace(c.Detail) != "" {
-				remark := cmp.Or(r.name, r.client) + ": " + strings.Join(strings.Fields(strings.ReplaceAll(c.Detail, "|", "\\|")), " ")
-				if !slices.Contains(remarks, remark) {
-					remarks = append(remarks, remark)
-				}
-				text += fmt.Sprintf(" [%d](#notes)", slices.Index(remarks, remark)+1)
-			}
-			fmt.Fprintf(&b, " %s |", text)
+	for _, r := range results {
+		fmt.Fprintf(&b, "\n## Engine: %s\n\n| client | %s |\n|---|%s\n", r.engine, strings.Join(steps, " | "), strings.Repeat("---|", len(steps)))
+		for _, line := range r.rows {
+			b.WriteString(line.markdown(&remarks))
 		}
-		b.WriteString("\n")
 	}
+	b.WriteString("\n## Notes\n\n")
 	for i, remark := range remarks {
-		fmt.Fprintf(&notes, "%d. %s\n", i+1, remark)
+		fmt.Fprintf(&b, "%d. %s\n", i+1, remark)
 	}
-	fmt.Fprintf(&b, "\nok: it did what it has to. n/a: the client has no means for it.\n\n## Notes\n\n%s", &notes)
 	return b.String()
+}
+
+// markdown is the row of a table; what it remarks goes into the footnotes.
+func (r row) markdown(remarks *[]string) string {
+	line := "| " + cmp.Or(r.name, r.client) + " |"
+	for _, step := range steps {
+		c := r.cells[step]
+		text := cmp.Or(c.Result, "failed")
+		if text == "failed" {
+			text = "**failed**"
+		}
+		if strings.TrimSpace(c.Detail) != "" {
+			remark := cmp.Or(r.name, r.client) + ": " + strings.Join(strings.Fields(strings.ReplaceAll(c.Detail, "|", "\\|")), " ")
+			if !slices.Contains(*remarks, remark) {
+				*remarks = append(*remarks, remark)
+			}
+			text += fmt.Sprintf(" [%d](#notes)", slices.Index(*remarks, remark)+1)
+		}
+		line += " " + text + " |"
+	}
+	return line + "\n"
 }
 
 func output(name string, arguments ...string) string {

@@ -30,7 +30,7 @@ var parts = []part{
 	{"isolation", "two hostile tenants and every deliberate bug, on both engines", "go test -count=1 -timeout 90m -run Isolation|Deliberate|Hostile|Stolen ./internal/gateway"},
 	{"failure", "brokers that end, stop or answer half, ten times on both engines", "go test -count=10 -timeout 60m -run BrokerFailure|Transactions ./internal/gateway"},
 	{"conformance", "franz-go's own tests, whole, directly and through gateways, on both engines", "go test -count=1 -timeout 120m ./test/conformance -args -out " + reference + "/conformance.md"},
-	{"matrix", "one scenario with every Kafka client", "go run ./test/matrix -binary bin/orrery -out " + reference + "/clients.md"},
+	{"matrix", "one scenario with every Kafka client, on both engines", "go test -count=1 -timeout 60m -v -run EveryClient ./test/matrix -page " + reference + "/clients.md"},
 	{"quota", "quotas against Apache Kafka's, and their simulation", "go test -count=1 -timeout 30m ./internal/quota"},
 	{"scale", "many connections and many tenants, on both engines", "go run ./test/scale -out docs/measured.md"},
 }

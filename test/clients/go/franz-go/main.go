@@ -224,9 +224,12 @@ func (t *tenant) transactions(ctx context.Context) (string, error) {
 			return "", fmt.Errorf("ending the transaction: committed %v, want %v: %w", committed, commit, err)
 		}
 	}
-	offsets, err := t.admin.FetchOffsets(ctx, "shipping")
-	if err != nil || len(offsets["orders"]) == 0 {
-		return "", fmt.Errorf("no offsets were committed with the transaction: %v %w", offsets, err)
+	err = step.Until(ctx, "the offset that was committed with the transaction", func() (bool, error) { // a marker may take a moment to arrive
+		offsets, err := t.admin.FetchOffsets(ctx, "shipping")
+		return len(offsets["orders"]) > 0, err
+	})
+	if err != nil {
+		return "", err
 	}
 	return "", t.readCommitted(ctx)
 }
