@@ -19,6 +19,7 @@ import (
 // * Records are neither copied nor decompressed; of a batch only the fixed header is looked at: a transactional one
 // needs a transactional id in the request. Where the engine does not bind producer ids, the batch's must be the
 // transactional id's, and one without a transaction must not be a transactional id's (INVALID_PRODUCER_ID_MAPPING).
+// * What nothing is refused of takes the raw lane (rawproduce.go).
 // * acks=0 has no response; what would be an error in one closes the connection, as a broker does.
 //
 // Version notes:
@@ -117,33 +118,36 @@ const (
 	transactional   = 0x10 // in the attributes
 )
 
-// batchesError returns why the batches of a topic may not be written with the request's transactional id. A
-// partition carries one batch; a broker refuses more, and anything that is not magic 2.
+// batchesError returns why the batches of a topic may not be written with the request's transactional id.
 func (s *session) batchesError(ctx context.Context, r *kmsg.ProduceRequest, t *kmsg.ProduceRequestTopic) int16 {
 	for _, p := range t.Partitions {
-		if len(p.Records) < batchHeader || p.Records[batchMagic] != 2 {
-			continue
-		}
-		producerID := int64(binary.BigEndian.Uint64(p.Records[batchProducerID:]))
-		inTransaction := binary.BigEndian.Uint16(p.Records[batchAttributes:])&transactional != 0
-		switch {
-		case producerID >= 0 && !s.mayWriteAs(producerID):
-			return kerr.NotLeaderForPartition.Code // what every client tries again
-		case inTransaction && r.TransactionID == nil:
-			return kerr.TransactionalIDAuthorizationFailed.Code
-		case producerID < 0:
-		case inTransaction:
-			// The retriable error of a produce is that of a leader that moves.
-			if code := s.producerError(ctx, *r.TransactionID, producerID, kerr.NotLeaderForPartition); code != 0 {
-				return code
-			}
-		default:
-			if code := s.freeProducerError(ctx, producerID); code != 0 {
-				return code
-			}
+		if code := s.batchError(ctx, r.TransactionID, p.Records); code != 0 {
+			return code
 		}
 	}
 	return 0
+}
+
+// batchError returns why the batch of a partition may not be written with a transactional id (physical). A
+// partition carries one batch; a broker refuses more, and anything that is not magic 2.
+func (s *session) batchError(ctx context.Context, transactionalID *string, records []byte) int16 {
+	if len(records) < batchHeader || records[batchMagic] != 2 {
+		return 0
+	}
+	producerID := int64(binary.BigEndian.Uint64(records[batchProducerID:]))
+	inTransaction := binary.BigEndian.Uint16(records[batchAttributes:])&transactional != 0
+	switch {
+	case producerID >= 0 && !s.mayWriteAs(producerID):
+		return kerr.NotLeaderForPartition.Code // what every client tries again
+	case inTransaction && transactionalID == nil:
+		return kerr.TransactionalIDAuthorizationFailed.Code
+	case producerID < 0:
+		return 0
+	case inTransaction:
+		// The retriable error of a produce is that of a leader that moves.
+		return s.producerError(ctx, *transactionalID, producerID, kerr.NotLeaderForPartition)
+	}
+	return s.freeProducerError(ctx, producerID)
 }
 
 // finishProduce translates the response. With ids it is one by names to a request for ids.

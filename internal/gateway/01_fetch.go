@@ -20,7 +20,8 @@ import (
 // have been opened by the same connection under the rights that hold now, else FETCH_SESSION_ID_NOT_FOUND, after
 // which the client fetches in full. Where something is refused, or the tenant has as many sessions as it may,
 // the fetch is answered without a session.
-// * The size of a response and the wait for one are capped.
+// * The size of a response and the wait for one are capped, the size further where something is refused.
+// * What nothing is refused of takes the raw lane (rawfetch.go).
 //
 // Version notes:
 // * v7: sessions
@@ -33,7 +34,7 @@ func fetch(ctx context.Context, s *session, r *kmsg.FetchRequest) (step, error) 
 		return fetchRefused(r, kerr.InconsistentClusterID.Code), nil
 	}
 	r.ClusterID, r.ReplicaID, r.ReplicaState = nil, -1, kmsg.NewFetchRequestReplicaState()
-	r.MaxBytes = min(r.MaxBytes, s.gateway.config.Limits.FetchBytes)
+	r.MaxBytes = min(r.MaxBytes, s.gateway.config.Limits.FetchBytes, decodedFetchBytes)
 	r.MaxWaitMillis = min(r.MaxWaitMillis, maxFetchWaitMillis)
 	var refused []kmsg.FetchResponseTopic
 	r.Topics, refused = sift(r.Topics, func(t *kmsg.FetchRequestTopic) (answer kmsg.FetchResponseTopic, _ bool) {
@@ -62,7 +63,7 @@ func fetch(ctx context.Context, s *session, r *kmsg.FetchRequest) (step, error) 
 	use := sessionUse{}
 	if r.Version >= 7 {
 		var code int16
-		if use, code = s.admitFetchSession(r, len(refused) > 0); code != 0 {
+		if use, code = s.admitFetchSession(&r.SessionID, &r.SessionEpoch, len(refused) > 0); code != 0 {
 			return fetchRefused(r, code), nil
 		}
 	}
@@ -72,10 +73,14 @@ func fetch(ctx context.Context, s *session, r *kmsg.FetchRequest) (step, error) 
 		return answered(response), nil
 	}
 	return forwarded(r, func(response *kmsg.FetchResponse) error {
-		s.settleFetchSession(use, response)
+		s.settleFetchSession(use, response.ErrorCode, response.SessionID)
 		return finishFetch(s, response, refused)
 	}), nil
 }
+
+// decodedFetchBytes caps the response to a fetch that comes here: it is held in memory as a whole, while one that took
+// the raw lane streams. A client gets the rest with its next fetch.
+const decodedFetchBytes = 1 << 20
 
 // maxFetchWaitMillis bounds how long a fetch may wait for records; a client asks again after it.
 const maxFetchWaitMillis = 60_000

@@ -12,21 +12,24 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// connection is one client. The read loop decodes a request, asks its handler and forwards it; the write loop
-// sends the responses, in the order of the requests, as they come from the broker or from the gateway itself. So
-// requests are pipelined, and the broker sees them one after another, as it would without the gateway.
+// connection is one client. The read loop decodes a request, asks its handler and forwards it; the goroutine that
+// reads the broker sends the responses, in the order of the requests, the gateway's own answers among them. So
+// requests are pipelined, and the broker sees them one after another, as it would without the gateway. A
+// connection that has not needed its broker yet has the read loop only.
 type connection struct {
 	gateway *Gateway
-	raw     net.Conn // below TLS
-	client  net.Conn
-	host    string // the client's address without its port
+	wire    *wire    // below TLS
+	client  net.Conn // TLS, or the wire itself inside the process
+	host    string   // the client's address without its port
 	node    int32
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	loops  sync.WaitGroup // the write loop and the upstream's
-	slots  chan slot
-	done   chan struct{} // closed when nothing of the connection runs any more
+	loops  sync.WaitGroup // the upstream's
+	done   chan struct{}  // closed when nothing of the connection runs any more
+
+	waiting *queue
+	hurried bool // whoever writes to the client holds what others wait for
 
 	// What follows belongs to the read loop.
 	session       *session
@@ -35,6 +38,13 @@ type connection struct {
 	deadline      time.Time // until which the client must be authenticated
 	closing       error     // set by a handler: close once its answer is sent
 	upstream      *upstream
+	request       inbound
+	head          [sizeBytes + fixedHeaderBytes]byte // of the request that is read
+	// For the raw lane.
+	writable, readable topicCache
+	marks              []mark
+	vectors            vectors
+	transactional      transactionalUse
 
 	// What follows is guarded by gateway.mu.
 	registered     bool
@@ -48,10 +58,15 @@ type slot struct {
 	entry         *tableEntry
 	received      time.Time
 	answer        kmsg.Response // the gateway's own; nil: it comes from upstream
-	upstream      *upstream
 	upstreamID    int32
 	response      kmsg.Response // to decode the broker's response into
 	finish        func(kmsg.Response) (kmsg.Response, error)
+
+	// What follows is of a request that took the raw lane.
+	raw     bool
+	version int16
+	session *session
+	use     sessionUse
 }
 
 // errClientLeft is why most connections end.
@@ -70,12 +85,13 @@ func protocolErrorf(format string, args ...any) error {
 func (g *Gateway) newConnection(raw net.Conn, host string, node int32) *connection {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	c := &connection{
-		gateway: g, raw: raw, client: raw, host: host, node: node,
+		gateway: g, wire: &wire{Conn: raw}, host: host, node: node,
 		ctx: ctx, cancel: cancel,
-		slots:    make(chan slot, g.config.Limits.InFlight-1),
+		waiting:  newQueue(g.config.Limits.InFlight),
 		done:     make(chan struct{}),
 		deadline: time.Now().Add(g.config.Limits.AuthenticationTimeout),
 	}
+	c.client = c.wire
 	c.session = &session{clientHost: host, node: node, gateway: g, connection: c, memory: &memory{}}
 	return c
 }
@@ -83,21 +99,16 @@ func (g *Gateway) newConnection(raw net.Conn, host string, node int32) *connecti
 // end closes the connection at once. The first reason counts.
 func (c *connection) end(reason error) {
 	c.cancel(reason)
-	c.raw.Close()
+	c.wire.Close()
+	c.waiting.stop()
 }
 
 // run serves the client until the connection ends, and returns why it did.
 func (c *connection) run() error {
-	written := make(chan struct{})
-	c.loops.Go(func() {
-		defer close(written)
-		c.guard(c.writeLoop)
-	})
 	c.guard(func() error {
 		err := c.readLoop()
 		if c.closing != nil && errors.Is(err, c.closing) {
-			close(c.slots)
-			<-written // the client reads why before the connection ends
+			c.waiting.drain() // the client reads why before the connection ends
 			c.client.Close()
 		}
 		return err
@@ -127,11 +138,11 @@ func (c *connection) guard(loop func() error) {
 // readLoop reads and dispatches requests. It always returns a reason.
 func (c *connection) readLoop() error {
 	for {
-		in, err := c.readRequest()
-		if err != nil {
+		in := &c.request
+		if err := c.readRequest(in); err != nil {
 			return err
 		}
-		err = c.dispatch(in)
+		err := c.dispatch(in)
 		c.gateway.freeRequest(in)
 		if err != nil {
 			return err
@@ -143,10 +154,16 @@ func (c *connection) readLoop() error {
 }
 
 // dispatch decodes a request and does what its handler decides.
-func (c *connection) dispatch(in inbound) error {
+func (c *connection) dispatch(in *inbound) error {
 	in.entry.requests.Inc()
 	if in.answer != nil {
-		return c.push(slot{correlationID: in.correlationID, entry: in.entry, received: in.received, answer: in.answer})
+		return c.answer(&slot{correlationID: in.correlationID, entry: in.entry, received: in.received, answer: in.answer})
+	}
+	if lane := in.entry.lane; lane != nil && c.authenticated {
+		var err error
+		if in.taken, err = lane.request(c, in); in.taken || err != nil {
+			return err
+		}
 	}
 	request := kmsg.RequestForKey(in.key)
 	request.SetVersion(in.version)
@@ -170,9 +187,9 @@ func (c *connection) dispatch(in inbound) error {
 	s := slot{correlationID: in.correlationID, entry: in.entry, received: in.received, answer: decided.answer, finish: decided.finish}
 	switch {
 	case decided.forward != nil:
-		return c.forward(decided.forward, s, len(in.rest))
+		return c.forward(decided.forward, &s, len(in.rest))
 	case decided.answer != nil:
-		return c.push(s)
+		return c.answer(&s)
 	default:
 		return nil
 	}
@@ -195,26 +212,33 @@ func (c *connection) refreshSession(clientID string) error {
 	return nil
 }
 
-// forward sends a request to the broker; the slot waits for the response.
-func (c *connection) forward(request kmsg.Request, s slot, sizeHint int) error {
+// openUpstream returns the connection to the broker; the first request that needs one dials it.
+func (c *connection) openUpstream() (*upstream, error) {
 	if c.upstream == nil {
-		var err error
-		if c.upstream, err = c.dialUpstream(); err != nil {
-			return err
+		u, err := c.dialUpstream()
+		if err != nil {
+			return nil, err
 		}
+		c.upstream = u
 	}
-	u := c.upstream
+	return c.upstream, nil
+}
+
+// forward sends a request to the broker; the slot waits for the response.
+func (c *connection) forward(request kmsg.Request, s *slot, sizeHint int) error {
+	u, err := c.openUpstream()
+	if err != nil {
+		return err
+	}
 	u.next++
-	s.answer, s.upstream, s.upstreamID, s.response = nil, u, u.next, request.ResponseKind()
-	if !unanswered(request) {
-		// The slot comes first: a broker may answer before the whole request is written.
-		if err := c.push(s); err != nil {
-			return err
-		}
+	s.answer, s.upstreamID, s.response = nil, u.next, request.ResponseKind()
+	// The slot comes first: a broker may answer before the whole request is written.
+	if !unanswered(request) && !c.waiting.push(s) {
+		return context.Cause(c.ctx)
 	}
 	memory := newBuffer(sizeHint + 512)
 	memory.bytes = appendRequest(memory.bytes[:0], request, s.upstreamID, c.session.clientID)
-	_, err := u.conn.Write(memory.bytes)
+	_, err = u.conn.Write(memory.bytes)
 	memory.release()
 	if err != nil {
 		return fmt.Errorf("writing to the broker: %w", err)
@@ -228,12 +252,14 @@ func unanswered(request kmsg.Request) bool {
 	return ok && produce.Acks == 0
 }
 
-// push queues a response. It blocks while too many are waited for, so the client is not read.
-func (c *connection) push(s slot) error {
-	select {
-	case c.slots <- s:
-		return nil
-	case <-c.ctx.Done():
+// answer sends a response of the gateway's own, once those before it are sent.
+func (c *connection) answer(s *slot) error {
+	direct, ok := c.waiting.pushLocal(s)
+	switch {
+	case !ok:
 		return context.Cause(c.ctx)
+	case direct:
+		return c.respond(s, s.answer, 256)
 	}
+	return nil
 }

@@ -10,55 +10,56 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"golang.org/x/sync/semaphore"
 )
 
 // inbound is one request as it was read.
 type inbound struct {
 	fixedHeader
 	entry    *tableEntry
-	rest     []byte // after the fixed header
-	memory   *buffer
+	rest     []byte  // after the fixed header
+	memory   *buffer // the whole frame
 	reserved int64
 	received time.Time
+	taken    bool // by the raw lane
 	// answer is what a request gets that is not decoded: one with a key that is not offered, or ApiVersions in a
 	// version that is not known.
 	answer kmsg.Response
 }
 
 // readRequest reads one frame. What is not offered is refused before its body is read.
-func (c *connection) readRequest() (inbound, error) {
+func (c *connection) readRequest(in *inbound) error {
 	limits := &c.gateway.config.Limits
-	idle := time.Now().Add(limits.IdleTimeout)
-	if !c.authenticated && c.deadline.Before(idle) {
-		idle = c.deadline
-	}
-	c.client.SetReadDeadline(idle)
-	var head [sizeBytes + fixedHeaderBytes]byte
-	n, err := io.ReadAtLeast(c.client, head[:], sizeBytes)
+	c.allowRead(limits.IdleTimeout)
+	head := c.head[:]
+	n, err := io.ReadAtLeast(c.client, head, sizeBytes)
 	if err != nil {
-		return inbound{}, c.readError(err, n > 0)
+		return c.readError(err, n > 0)
 	}
-	size := int64(binary.BigEndian.Uint32(head[:])) - fixedHeaderBytes
+	size := int64(binary.BigEndian.Uint32(head)) - fixedHeaderBytes
 	if size < 0 || size > int64(max(limits.RequestBytes, limits.ProduceBytes)) {
-		return inbound{}, protocolErrorf("what the client sent is not Kafka's protocol: a request of %d bytes", size+fixedHeaderBytes)
+		return protocolErrorf("what the client sent is not Kafka's protocol: a request of %d bytes", size+fixedHeaderBytes)
 	}
 	if _, err := io.ReadFull(c.client, head[n:]); err != nil {
-		return inbound{}, c.readError(err, true)
+		return c.readError(err, true)
 	}
-	in := inbound{fixedHeader: parseFixedHeader([fixedHeaderBytes]byte(head[sizeBytes:]))}
-	if err := c.admitRequest(&in, size); err != nil {
-		return inbound{}, err
+	*in = inbound{fixedHeader: parseFixedHeader([fixedHeaderBytes]byte(head[sizeBytes:]))}
+	if err := c.admitRequest(in, size); err != nil {
+		return err
 	}
-	if err := c.gateway.reserve(c.ctx, &in, size); err != nil {
-		return inbound{}, err
+	if err := c.gateway.reserve(c.ctx, in, size); err != nil {
+		return err
 	}
-	if err := c.readBody(&in, int(size)); err != nil {
+	in.memory = newBuffer(len(head) + int(size))
+	copy(in.memory.bytes, head)
+	in.rest = in.memory.bytes[len(head):]
+	if err := c.readBody(in, int(size)); err != nil {
 		c.gateway.freeRequest(in)
-		return inbound{}, err
+		return err
 	}
 	in.received = time.Now()
-	c.gateway.metrics.requestBytes.Add(float64(len(head) + len(in.rest)))
-	return in, nil
+	c.gateway.metrics.requestBytes.Add(float64(len(in.memory.bytes)))
+	return nil
 }
 
 // admitRequest checks key, version and size.
@@ -104,17 +105,21 @@ func (c *connection) looksLike(in *inbound) string {
 	return ""
 }
 
+// allowRead gives the client a time for what is read next.
+func (c *connection) allowRead(timeout time.Duration) {
+	now := time.Now()
+	if !c.authenticated && c.deadline.Before(now.Add(timeout)) {
+		c.wire.allowReadUntil(c.deadline)
+		return
+	}
+	c.wire.allowRead(now, timeout)
+}
+
 // readBody reads the rest of the frame. The client has StallTimeout for each MiB.
 func (c *connection) readBody(in *inbound, size int) error {
-	in.memory = newBuffer(size)
-	in.rest = in.memory.bytes
 	const piece = 1 << 20
 	for read := 0; read < size; {
-		stall := time.Now().Add(c.gateway.config.Limits.StallTimeout)
-		if !c.authenticated && c.deadline.Before(stall) {
-			stall = c.deadline
-		}
-		c.client.SetReadDeadline(stall)
+		c.allowRead(c.gateway.config.Limits.StallTimeout)
 		n, err := io.ReadFull(c.client, in.rest[read:min(read+piece, size)])
 		if err != nil {
 			return c.readError(err, true)
@@ -145,10 +150,14 @@ func (c *connection) readError(err error, inFrame bool) error {
 
 // reserve waits until a large request may be read. One that is not Produce may grow many times when it is decoded,
 // so it counts for more.
+//
+// Requests and responses have a budget each, so that nobody waits in a circle: who holds some of the requests' waits
+// for its client, its broker and the responses before its own; who holds some of the responses' waits for its client
+// and the rest of one response only, each for a limited time; and who waits for a budget holds nothing of it.
 func (g *Gateway) reserve(ctx context.Context, in *inbound, size int64) error {
 	const (
-		largeProduce = 1 << 20
-		largeOther   = 256 << 10
+		largeProduce = 64 << 10
+		largeOther   = 4 << 10
 		growth       = 32
 	)
 	weight := int64(0)
@@ -158,23 +167,48 @@ func (g *Gateway) reserve(ctx context.Context, in *inbound, size int64) error {
 	case in.key != kmsg.Produce.Int16() && size > largeOther:
 		weight = size * growth
 	}
-	in.reserved = min(weight, g.config.Limits.BufferedBytes)
-	if in.reserved == 0 {
-		return nil
-	}
-	if err := g.budget.Acquire(ctx, in.reserved); err != nil {
-		return context.Cause(ctx)
-	}
-	return nil
+	var err error
+	in.reserved, err = take(ctx, g.requests, min(weight, g.config.Limits.BufferedBytes))
+	return err
 }
 
-// freeRequest gives back what a request held. Only a Produce request's memory is used again: of others an answer
-// may still hold bytes.
-func (g *Gateway) freeRequest(in inbound) {
-	if in.reserved > 0 {
-		g.budget.Release(in.reserved)
+// reserveResponse waits until a response may be read that has to be decoded. What the raw lane passes on needs no
+// more than a window, however large it is.
+func (g *Gateway) reserveResponse(ctx context.Context, key int16, size int64) (reserved int64, err error) {
+	const (
+		large        = largeWindow
+		fetchGrowth  = 2 // it is encoded again
+		othersGrowth = 8
+	)
+	weight := int64(0)
+	switch {
+	case size <= large:
+	case key == kmsg.Fetch.Int16(), key == kmsg.ShareFetch.Int16():
+		weight = size * fetchGrowth
+	default:
+		weight = size * othersGrowth
 	}
-	if in.key == kmsg.Produce.Int16() {
+	return take(ctx, g.responses, min(weight, g.config.Limits.BufferedBytes))
+}
+
+func take(ctx context.Context, budget *semaphore.Weighted, weight int64) (taken int64, err error) {
+	if weight == 0 {
+		return 0, nil
+	}
+	if err := budget.Acquire(ctx, weight); err != nil {
+		return 0, context.Cause(ctx)
+	}
+	return weight, nil
+}
+
+// freeRequest gives back what a request held. Only the memory of a Produce request and of what the raw lane took is
+// used again: of others an answer may still hold bytes.
+func (g *Gateway) freeRequest(in *inbound) {
+	if in.reserved > 0 {
+		g.requests.Release(in.reserved)
+	}
+	if in.taken || in.key == kmsg.Produce.Int16() {
 		in.memory.release()
 	}
+	in.memory, in.rest = nil, nil
 }

@@ -1,8 +1,9 @@
 package gateway
 
 import (
+	"time"
+
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/orrery-kafka/orrery/internal/authz"
 )
@@ -23,43 +24,45 @@ type sessionUse struct {
 
 // admitFetchSession decides what a fetch (version 7 or newer) may do with a session, and takes the session out of
 // the request where it may have none.
-func (s *session) admitFetchSession(r *kmsg.FetchRequest, sessionless bool) (sessionUse, int16) {
+func (s *session) admitFetchSession(id, epoch *int32, sessionless bool) (sessionUse, int16) {
 	m := s.memory
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	policy := s.policy()
-	held, known := m.fetchSessions[r.SessionID]
-	if r.SessionID != 0 && !known {
-		if r.SessionEpoch > 0 {
+	held, known := m.fetchSessions[*id]
+	if *id != 0 && !known {
+		if *epoch > 0 {
 			return sessionUse{}, kerr.FetchSessionIDNotFound.Code
 		}
-		r.SessionID = 0 // to be closed or replaced, and not this connection's
+		*id = 0 // to be closed or replaced, and not this connection's
 	}
 	use := sessionUse{policy: policy}
 	switch {
-	case r.SessionEpoch > 0 && (sessionless || held.policy != policy):
+	case *epoch > 0 && (sessionless || held.policy != policy):
 		return use, kerr.FetchSessionIDNotFound.Code
-	case r.SessionEpoch > 0:
-		use.goesOn = r.SessionID
+	case *epoch > 0:
+		use.goesOn = *id
 		return use, 0
 	}
-	use.ended = r.SessionID
-	if r.SessionEpoch < 0 {
+	use.ended = *id
+	if *epoch < 0 {
 		return use, 0
 	}
-	if use.reserved = !sessionless && s.gateway.takeFetchSession(s.LogicalClusterID); !use.reserved {
-		r.SessionEpoch = -1
+	if use.reserved = !sessionless && s.gateway.takeFetchSession(s.LogicalClusterID); use.reserved {
+		m.openingSessions++
+	} else {
+		*epoch = -1
 	}
 	return use, 0
 }
 
 // settleFetchSession keeps what the broker's response says about the session.
-func (s *session) settleFetchSession(use sessionUse, response *kmsg.FetchResponse) {
+func (s *session) settleFetchSession(use sessionUse, code int16, id int32) {
 	m := s.memory
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	gone := use.ended
-	if response.ErrorCode == kerr.FetchSessionIDNotFound.Code {
+	if code == kerr.FetchSessionIDNotFound.Code {
 		gone = use.goesOn // the broker threw it out for another one
 	}
 	if _, held := m.fetchSessions[gone]; held {
@@ -69,25 +72,37 @@ func (s *session) settleFetchSession(use sessionUse, response *kmsg.FetchRespons
 	if !use.reserved {
 		return
 	}
-	if response.ErrorCode != 0 || response.SessionID == 0 {
+	m.openingSessions--
+	if code != 0 || id == 0 {
 		s.gateway.giveFetchSession(s.LogicalClusterID)
 		return
 	}
 	if m.fetchSessions == nil {
 		m.fetchSessions = map[int32]fetchSession{}
 	}
-	m.fetchSessions[response.SessionID] = fetchSession{use.policy}
+	m.fetchSessions[id] = fetchSession{use.policy}
 }
 
-// releaseFetchSessions gives the tenant back what a connection that has ended held.
+// releaseFetchSessions has the sessions of a connection that has ended closed at the broker, which gives their slots
+// back. For a session that the broker may have opened with an answer that nobody got, the id is not known: it
+// counts until the broker may throw it out.
 func (s *session) releaseFetchSessions() {
 	m := s.memory
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for range m.fetchSessions {
-		s.gateway.giveFetchSession(s.LogicalClusterID)
+	var ended []endedSession
+	for id := range m.fetchSessions {
+		ended = append(ended, endedSession{s.LogicalClusterID, s.node, id})
 	}
-	m.fetchSessions = nil
+	s.gateway.closer.add(ended)
+	if n := m.openingSessions; n > 0 {
+		time.AfterFunc(sessionEviction, func() {
+			for range n {
+				s.gateway.giveFetchSession(s.LogicalClusterID)
+			}
+		})
+	}
+	m.fetchSessions, m.openingSessions = nil, 0
 }
 
 // takeFetchSession counts a session of a tenant, unless it has as many as it may.

@@ -14,6 +14,8 @@ import (
 const (
 	sizeBytes        = 4
 	fixedHeaderBytes = 8 // key, version, correlation id
+
+	responseHeadBytes = sizeBytes + 4 // with the correlation id
 )
 
 // fixedHeader is the part of a request's header that every version has.

@@ -57,10 +57,12 @@ type Gateway struct {
 	control *control
 	topics  *topicIndex
 	lease   *lease
-	budget  *semaphore.Weighted // of large requests, in bytes
-	notices *notices
-	state   atomic.Pointer[state]
-	table   atomic.Pointer[table]
+	closer  fetchSessionCloser
+	// requests and responses are how many bytes large ones of them may hold, see reserve.
+	requests, responses *semaphore.Weighted
+	notices             *notices
+	state               atomic.Pointer[state]
+	table               atomic.Pointer[table]
 
 	hosts  memberHosts
 	grants grants // of partitions
@@ -111,7 +113,8 @@ func New(config Config) (*Gateway, error) {
 	g := &Gateway{
 		config: config, metrics: metrics,
 		control:       &control{client: client, slots: semaphore.NewWeighted(maxControlRequests)},
-		budget:        semaphore.NewWeighted(config.Limits.BufferedBytes),
+		requests:      semaphore.NewWeighted(config.Limits.BufferedBytes),
+		responses:     semaphore.NewWeighted(config.Limits.BufferedBytes),
 		notices:       newNotices(config.Now),
 		ready:         make(chan struct{}),
 		closed:        make(chan struct{}),
@@ -121,6 +124,7 @@ func New(config Config) (*Gateway, error) {
 		shareSessions: map[string]int{},
 	}
 	g.metadataVersions.ask, g.groups.ask = g.askMetadataVersion, g.askGroups
+	g.closer.gateway = g
 	g.topics = newTopicIndex(g.control, config.Now, metrics.topicIDLookups)
 	g.lease = &lease{gateway: g, client: client, incarnation: rand.Text(), more: make(chan struct{}, 1)}
 	g.state.Store(emptyState())

@@ -38,6 +38,7 @@ func (b DeliberateBug) Install(g *Gateway) (remove func()) {
 	if sound.entries[b.Key] != nil {
 		entry = *sound.entries[b.Key]
 	}
+	entry.lane = nil // TestRawLane shows that it does as the handler does
 	handle := entry.handle
 	entry.handle = func(ctx context.Context, s *session, r kmsg.Request) (step, error) {
 		if !s.connection.authenticated {

@@ -16,9 +16,11 @@ type Limits struct {
 	// InFlight is how many requests of one connection may wait for their responses; 64. A client that sends more
 	// is not read until some are answered.
 	InFlight int
-	// BufferedBytes bounds all large requests that are being read or decoded at once; 512 MiB.
+	// BufferedBytes bounds all large requests that are being read or decoded at once, and once more all large
+	// responses; 512 MiB each.
 	BufferedBytes int64
-	// FetchBytes caps what a client may ask one Fetch response to hold; 55 MiB, Kafka's fetch.max.bytes.
+	// FetchBytes caps what a client may ask one Fetch response to hold; 55 MiB, Kafka's fetch.max.bytes. It streams
+	// through, so this is no memory of the gateway's.
 	FetchBytes int32
 	// FetchSessions is how many incremental fetch sessions a tenant may hold at this broker, which keeps 1,000
 	// for all; 100. Further fetches are answered without a session.

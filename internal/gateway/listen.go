@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -123,32 +122,25 @@ var errPlaintext = errors.New("a client without TLS: the client must use TLS (se
 // better than the alert, which it would take for a very long response.
 func (c *connection) handshake() error {
 	limits := &c.gateway.config.Limits
-	c.raw.SetDeadline(time.Now().Add(limits.HandshakeTimeout))
-	var first [1]byte
-	if _, err := io.ReadFull(c.raw, first[:]); err != nil {
+	c.wire.allowReadUntil(time.Now().Add(limits.HandshakeTimeout))
+	c.wire.allowWrite(limits.HandshakeTimeout)
+	first := make([]byte, 1)
+	if _, err := io.ReadFull(c.wire, first); err != nil {
 		return errClientLeft
 	}
 	if first[0] != tlsHandshakeRecord {
 		return errPlaintext
 	}
-	conn := tls.Server(&replayed{Conn: c.raw, Reader: io.MultiReader(bytes.NewReader(first[:]), c.raw)}, c.gateway.config.TLS)
+	c.wire.first = first
+	conn := tls.Server(c.wire, c.gateway.config.TLS)
 	ctx, cancel := context.WithTimeout(c.ctx, limits.HandshakeTimeout)
 	defer cancel()
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return handshakeError{err}
 	}
-	c.raw.SetDeadline(time.Time{})
 	c.client = conn
 	return nil
 }
-
-// replayed is a connection whose first byte was read already.
-type replayed struct {
-	net.Conn
-	io.Reader
-}
-
-func (r *replayed) Read(b []byte) (int, error) { return r.Reader.Read(b) }
 
 // handshakeError is a TLS handshake that failed.
 type handshakeError struct{ err error }

@@ -46,8 +46,9 @@ type memory struct {
 	producers  map[producerKey]bool // pairs that are known to belong together
 	writer     int64                // the producer id of the batch last written, and 1; the read loop's alone
 	// fetchSessions are those that the connection opened at its broker and that are still open.
-	fetchSessions map[int32]fetchSession
-	shareSessions map[shareSessionKey]shareSession
+	fetchSessions   map[int32]fetchSession
+	openingSessions int // fetches on their way that may open a session, each with a slot
+	shareSessions   map[shareSessionKey]shareSession
 }
 
 type decisionKey struct {

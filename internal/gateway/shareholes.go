@@ -127,11 +127,17 @@ func (s *session) askBroker(ctx context.Context, request kmsg.Request, response 
 	if _, err := conn.Write(appendRequest(nil, request, 0, s.clientID)); err != nil {
 		return err
 	}
-	frame, err := (&upstream{conn: conn}).read()
+	in := newWindow(conn)
+	defer in.release()
+	size, _, err := in.header()
 	if err != nil {
 		return err
 	}
-	return frame.decodeInto(response)
+	body := make([]byte, size)
+	if err := in.body(body); err != nil {
+		return err
+	}
+	return decodeInto(body, response)
 }
 
 // wholeBatches returns the record batches that are complete, and the offset behind the last of them. A batch has

@@ -20,6 +20,7 @@ type table struct {
 // tableEntry is one API key in the versions that are offered.
 type tableEntry struct {
 	handler
+	lane *rawLane // may be nil
 	// unauthenticated is true for what a client may ask before it has authenticated.
 	unauthenticated bool
 	requests        prometheus.Counter
@@ -55,7 +56,7 @@ func newTable(handlers []handler, engine *kmsg.ApiVersionsResponse, m *metrics) 
 		}
 		name := kmsg.NameForKey(h.key)
 		t.entries[h.key] = &tableEntry{
-			handler: h, unauthenticated: beforeAuthentication(h.key),
+			handler: h, lane: rawLaneOf(h.key), unauthenticated: beforeAuthentication(h.key),
 			requests: m.requests.WithLabelValues(name), duration: m.duration.WithLabelValues(name),
 		}
 	}

@@ -13,19 +13,16 @@ import (
 )
 
 // upstream is the broker's side of one client connection: fetch sessions, ordering and back-pressure pass through
-// it as they are.
+// it as they are. The read loop writes to it, and a goroutine of its own reads it, even while nothing is awaited,
+// so that a broker that leaves is seen at once. That goroutine sends the responses to the client.
 type upstream struct {
 	conn net.Conn
 	next int32 // correlation id; the read loop's
-	// frames has the responses as they arrive; a broker answers in the order of the requests.
-	frames chan upstreamFrame
-}
 
-// upstreamFrame is one response; the bytes after its correlation id are body.
-type upstreamFrame struct {
-	correlationID int32
-	body          []byte
-	memory        *buffer
+	// What follows belongs to the goroutine that reads.
+	in     window
+	marks  []mark
+	stream fetchStream
 }
 
 // dialUpstream connects to the broker and starts to read it. The connection ends with c.
@@ -35,52 +32,92 @@ func (c *connection) dialUpstream() (*upstream, error) {
 		return nil, fmt.Errorf("connecting to broker %d: %w", c.node, err)
 	}
 	context.AfterFunc(c.ctx, func() { conn.Close() })
-	u := &upstream{conn: conn, frames: make(chan upstreamFrame)}
+	u := &upstream{conn: conn, in: newWindow(conn)}
 	c.loops.Go(func() {
-		c.guard(func() error { return u.readLoop(c.ctx) })
+		defer u.in.release()
+		c.guard(func() error { return c.answerLoop(u) })
 	})
 	return u, nil
 }
 
-// readLoop reads responses until the connection ends; the broker never ends one that is in use without a reason.
-func (u *upstream) readLoop(ctx context.Context) error {
+// answerLoop sends the broker's responses, and the gateway's own answers behind them, until the connection ends;
+// the broker never ends one that is in use without a reason.
+func (c *connection) answerLoop(u *upstream) error {
+	var s slot
 	for {
-		frame, err := u.read()
+		size, correlationID, err := u.in.header()
 		if errors.Is(err, io.EOF) {
 			return errors.New("the broker closed the connection")
 		}
 		if err != nil {
 			return fmt.Errorf("reading from the broker: %w", err)
 		}
-		select {
-		case u.frames <- frame:
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		switch {
+		case !c.waiting.head(&s) || s.answer != nil:
+			return fmt.Errorf("the broker answered request %d, which it was not asked", correlationID)
+		case correlationID != s.upstreamID:
+			return fmt.Errorf("the broker answered request %d where %d was next", correlationID, s.upstreamID)
+		}
+		if err := c.pass(u, &s, size); err != nil {
+			return err
+		}
+		for c.waiting.next(&s) && s.answer != nil {
+			if err := c.respond(&s, s.answer, 256); err != nil {
+				return err
+			}
 		}
 	}
 }
 
-func (u *upstream) read() (upstreamFrame, error) {
-	var head [sizeBytes + 4]byte
-	if _, err := io.ReadFull(u.conn, head[:]); err != nil {
-		return upstreamFrame{}, err
+// pass sends one response of the broker's, of which size bytes follow its correlation id.
+func (c *connection) pass(u *upstream, s *slot, size int) error {
+	if s.raw {
+		return c.passRaw(u, s, size)
 	}
-	size := int64(binary.BigEndian.Uint32(head[:])) - 4
-	if size < 0 || size > maxResponseBytes {
-		return upstreamFrame{}, fmt.Errorf("a response of %d bytes", size)
-	}
-	memory := newBuffer(int(size))
-	if _, err := io.ReadFull(u.conn, memory.bytes); err != nil {
-		return upstreamFrame{}, err
-	}
-	return upstreamFrame{int32(binary.BigEndian.Uint32(head[sizeBytes:])), memory.bytes, memory}, nil
+	return c.passDecoded(u, s, size)
 }
 
-// decodeInto reads the body into the response. Fetch and Produce, the hot ones, alias the frame, so it may be
-// released only when they are encoded; all others are copied, because handlers keep names out of them. Record
-// bytes and group blobs alias it in any case.
-func (f upstreamFrame) decodeInto(response kmsg.Response) error {
-	body := f.body
+// passDecoded is pass through the handler's finish.
+func (c *connection) passDecoded(u *upstream, s *slot, size int) error {
+	reserved, err := c.gateway.reserveResponse(c.ctx, s.entry.key, int64(size))
+	if err != nil {
+		return err
+	}
+	if reserved > 0 {
+		defer c.gateway.responses.Release(reserved)
+		c.hurried = true
+		defer func() { c.hurried = false }()
+	}
+	memory := newBuffer(size)
+	if err := u.in.body(memory.bytes); err != nil {
+		return fmt.Errorf("reading from the broker: %w", err)
+	}
+	if reused(s.response) {
+		defer memory.release()
+	}
+	if err := decodeInto(memory.bytes, s.response); err != nil {
+		return err
+	}
+	response := s.response
+	if s.finish != nil {
+		var err error
+		if response, err = s.finish(response); err != nil {
+			return fmt.Errorf("the response to %s: %w", kmsg.NameForKey(s.response.Key()), err)
+		}
+	}
+	return c.respond(s, response, size+512)
+}
+
+// reused reports whether the frame of a response may be used again once it is encoded. Of the others a handler
+// may have kept something.
+func reused(response kmsg.Response) bool {
+	return response.Key() == kmsg.Fetch.Int16() || response.Key() == kmsg.Produce.Int16()
+}
+
+// decodeInto reads a body into the response. Fetch and Produce, the hot ones, alias it, so it may be released only
+// when they are encoded; all others are copied, because handlers keep names out of them. Record bytes and group
+// blobs alias it in any case.
+func decodeInto(body []byte, response kmsg.Response) error {
 	if flexibleResponseHeader(response) {
 		r := kbin.Reader{Src: body}
 		skipTags(&r)
@@ -102,4 +139,113 @@ func (f upstreamFrame) decodeInto(response kmsg.Response) error {
 		return fmt.Errorf("decoding the broker's response to %s version %d: %w", kmsg.NameForKey(response.Key()), response.GetVersion(), err)
 	}
 	return nil
+}
+
+// window is what was read from a broker and not yet used. A small frame is read with one system call.
+type window struct {
+	conn   net.Conn
+	memory *buffer
+	from   int // unread bytes are memory.bytes[from:to]
+	to     int
+}
+
+const (
+	smallWindow = 4 << 10  // held as long as the connection to the broker
+	largeWindow = 64 << 10 // while a larger frame passes
+)
+
+func newWindow(conn net.Conn) window {
+	return window{conn: conn, memory: newBuffer(smallWindow)}
+}
+
+func (w *window) release() { w.memory.release() }
+
+// header looks at the next frame's: how many bytes follow its correlation id.
+func (w *window) header() (size int, correlationID int32, err error) {
+	if err := w.fill(responseHeadBytes); err != nil {
+		return 0, 0, err
+	}
+	head := w.memory.bytes[w.from:]
+	size = int(binary.BigEndian.Uint32(head)) - 4
+	if size < 0 || size > maxResponseBytes {
+		return 0, 0, fmt.Errorf("a response of %d bytes", size)
+	}
+	return size, int32(binary.BigEndian.Uint32(head[sizeBytes:])), nil
+}
+
+// frame returns a frame, with its head, that fits into a large window. It is there until used is called.
+func (w *window) frame(size int) ([]byte, error) {
+	size += responseHeadBytes
+	if err := w.fill(size); err != nil {
+		return nil, err
+	}
+	return w.memory.bytes[w.from : w.from+size], nil
+}
+
+// used gives up a frame.
+func (w *window) used(size int) {
+	w.from += size + responseHeadBytes
+	w.shrink()
+}
+
+// fill reads until n bytes are there, at most largeWindow.
+func (w *window) fill(n int) error {
+	if w.to-w.from >= n {
+		return nil
+	}
+	if n > len(w.memory.bytes) {
+		w.grow()
+	}
+	if w.from > 0 {
+		w.to = copy(w.memory.bytes, w.memory.bytes[w.from:w.to])
+		w.from = 0
+	}
+	for w.to < n {
+		read, err := w.conn.Read(w.memory.bytes[w.to:])
+		w.to += read
+		if err != nil && w.to < n {
+			if w.to > 0 && errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *window) grow() {
+	if len(w.memory.bytes) < largeWindow {
+		w.replace(largeWindow)
+	}
+}
+
+// shrink gives a large window up where it is empty.
+func (w *window) shrink() {
+	if w.from == w.to && len(w.memory.bytes) > smallWindow {
+		w.replace(smallWindow)
+	}
+}
+
+func (w *window) replace(size int) {
+	next := newBuffer(size)
+	w.to = copy(next.bytes, w.memory.bytes[w.from:w.to])
+	w.from = 0
+	w.memory.release()
+	w.memory = next
+}
+
+// body takes a frame's head off and reads what follows, past the window where it is longer.
+func (w *window) body(b []byte) error {
+	w.from += responseHeadBytes
+	n := copy(b, w.memory.bytes[w.from:w.to])
+	w.from += n
+	w.shrink()
+	if n == len(b) {
+		return nil
+	}
+	_, err := io.ReadFull(w.conn, b[n:])
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
 }

@@ -69,8 +69,8 @@ type Cluster struct {
 	Gateways []*gateway.Gateway
 	// Endpoints are the addresses of the gateways.
 	Endpoints orrery.Endpoints
-	// TLS is what a client needs in order to trust the gateways.
-	TLS *tls.Config
+	// TLS is what a client needs in order to trust the gateways, and ServerTLS what the gateways use.
+	TLS, ServerTLS *tls.Config
 
 	t     testing.TB
 	admin *kgo.Client
@@ -95,6 +95,7 @@ func Start(t testing.TB, o Options) *Cluster {
 	c.tail = startTail(t, c.Kafka.ClientOptions(""))
 	var server *tls.Config
 	server, c.TLS = certificates(t)
+	c.ServerTLS = server
 	listeners := make([]net.Listener, len(c.Kafka.Brokers))
 	for node := range listeners {
 		if listeners[node], err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
