@@ -168,11 +168,15 @@ func (c *connection) dispatch(in *inbound) error {
 	request := kmsg.RequestForKey(in.key)
 	request.SetVersion(in.version)
 	clientID, body, err := parseRest(in.rest, request.IsFlexible())
+	tags := false
 	if err == nil {
-		err = checkShape(in.key, in.version, body)
+		tags, err = checkShape(in.key, in.version, body)
 	}
 	if err == nil {
 		err = request.ReadFrom(body)
+	}
+	if tags && err == nil {
+		dropUnknownTags(request)
 	}
 	if err != nil {
 		return protocolErrorf("%s version %d cannot be decoded: %v", kmsg.NameForKey(in.key), in.version, err)

@@ -18,6 +18,7 @@ func TestIsolationFound(t *testing.T) {
 	for name, request := range map[string]kmsg.Request{
 		"forgotten topics of others": forgetting(thief.loot.stolenTopicIDs),
 		"a produce request without topics and with a transactional id that is refused": producingNothing(""),
+		"tagged fields that only a newer broker would know":                            tagging(),
 		"a produce request without topics":                                             producingNothing("tx"),
 	} {
 		l := w.dial(thief)
@@ -72,6 +73,14 @@ func forgetting(ids [][16]byte) kmsg.Request {
 	for _, id := range ids {
 		request.ForgottenTopics = append(request.ForgottenTopics, kmsg.FetchRequestForgottenTopic{TopicID: id, Partitions: []int32{0}})
 	}
+	return request
+}
+
+func tagging() kmsg.Request {
+	request := namingOrders().(*kmsg.MetadataRequest)
+	request.Version = 12
+	request.UnknownTags.Set(77, []byte(victimID+"_orders"))
+	request.Topics[0].UnknownTags.Set(78, []byte(victimID+"_orders"))
 	return request
 }
 

@@ -75,7 +75,12 @@ func (g *generator) fill(v reflect.Value, path, name string) {
 	case reflect.Struct:
 		for i := range v.NumField() {
 			of := v.Type().Field(i)
-			if of.Type != reflect.TypeFor[kmsg.Tags]() && of.Name != "Version" {
+			switch {
+			case of.Type == reflect.TypeFor[kmsg.Tags]():
+				if g.one(100) { // what only a newer broker than kmsg would understand
+					v.Field(i).Addr().Interface().(*kmsg.Tags).Set(uint32(64+g.random.Intn(64)), []byte(g.text(gateway.IsolationRule{Of: "topic"}, "")))
+				}
+			case of.Name != "Version":
 				g.fill(v.Field(i), path+"."+of.Name, of.Name)
 			}
 		}

@@ -174,6 +174,9 @@ func (c *watchedConn) checkRequest(p *party, request kmsg.Request, correlationID
 	if _, _, offered := gateway.OfferedVersions(request.Key()); !offered {
 		c.warden.report(finding{p.logicalClusterID, where, "a key that is not offered"})
 	}
+	if unknownTags(reflect.ValueOf(request)) > 0 {
+		c.warden.report(finding{p.logicalClusterID, where, "a tagged field that no rule knows"})
+	}
 	if fetch, ok := request.(*kmsg.FetchRequest); ok {
 		c.mu.Lock()
 		c.asked[correlationID] = fetch
@@ -333,6 +336,9 @@ func (w *warden) checkAnswer(p *party, request kmsg.Request, sent, frame []byte)
 		}
 		return
 	}
+	if unknownTags(reflect.ValueOf(response)) > 0 {
+		w.report(finding{p.logicalClusterID, where, "a tagged field that no rule knows"})
+	}
 	if breach := synonymBreach(response); breach != "" {
 		w.report(finding{p.logicalClusterID, where, breach})
 	}
@@ -436,6 +442,26 @@ func synonymBreach(response kmsg.Response) string {
 		}
 	}
 	return ""
+}
+
+// unknownTags counts the tagged fields of a message that kmsg does not know.
+func unknownTags(v reflect.Value) (n int) {
+	switch {
+	case v.Type() == reflect.TypeFor[kmsg.Tags]():
+		tags := v.Interface().(kmsg.Tags)
+		return tags.Len()
+	case v.Kind() == reflect.Pointer && !v.IsNil():
+		return unknownTags(v.Elem())
+	case v.Kind() == reflect.Struct:
+		for i := range v.NumField() {
+			n += unknownTags(v.Field(i))
+		}
+	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Struct:
+		for i := range v.Len() {
+			n += unknownTags(v.Index(i))
+		}
+	}
+	return n
 }
 
 // decodeRequest reads a whole frame.

@@ -50,13 +50,13 @@ type shapeKey struct{ key, version int16 }
 
 var shapes sync.Map // shapeKey -> *shape; made on first use, as many as there are versions
 
-// checkShape walks the body of a request.
-func checkShape(key, version int16, body []byte) error {
+// checkShape walks the body of a request, and reports whether it has tagged fields, which few requests have.
+func checkShape(key, version int16, body []byte) (tags bool, err error) {
 	found, ok := shapes.Load(shapeKey{key, version})
 	if !ok {
 		made, err := shapeOf(key, version)
 		if err != nil {
-			return err
+			return false, err
 		}
 		found, _ = shapes.LoadOrStore(shapeKey{key, version}, made)
 	}
@@ -65,11 +65,36 @@ func checkShape(key, version int16, body []byte) error {
 	w.structure(s)
 	switch {
 	case w.elements < 0:
-		return fmt.Errorf("it has more than %d elements", maxElements)
+		return false, fmt.Errorf("it has more than %d elements", maxElements)
 	case !w.Ok():
-		return errors.New("its body is cut short")
+		return false, errors.New("its body is cut short")
 	}
-	return nil
+	return w.tags, nil
+}
+
+// dropUnknownTags takes out the tagged fields that kmsg does not know. A broker may know them, and none of what they
+// say was translated.
+func dropUnknownTags(request kmsg.Request) { dropTags(reflect.ValueOf(request).Elem()) }
+
+func dropTags(v reflect.Value) {
+	for i := range v.NumField() {
+		f := v.Field(i)
+		if f.Type() == tagsType {
+			f.SetZero()
+			continue
+		}
+		if f.Kind() == reflect.Pointer {
+			f = f.Elem()
+		}
+		switch {
+		case f.Kind() == reflect.Struct:
+			dropTags(f)
+		case f.Kind() == reflect.Slice && f.Type().Elem().Kind() == reflect.Struct:
+			for j := range f.Len() {
+				dropTags(f.Index(j))
+			}
+		}
+	}
 }
 
 // walk reads over a body.
@@ -77,6 +102,7 @@ type walk struct {
 	kbin.Reader
 	flexible bool
 	elements int // that may still come
+	tags     bool
 }
 
 func (w *walk) structure(s *shape) {
@@ -87,6 +113,7 @@ func (w *walk) structure(s *shape) {
 		return
 	}
 	for n := w.Uvarint(); n > 0 && w.Ok(); n-- {
+		w.tags = true
 		tag, value := w.Uvarint(), kbin.Reader{}
 		value.Src = w.Span(int(w.Uvarint()))
 		if known := s.tagged[tag]; known != nil && w.Ok() {
