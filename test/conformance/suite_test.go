@@ -61,6 +61,8 @@ type form struct {
 	run, skip string
 	// records is how many go through each chain of consumers and producers.
 	records int
+	// partitions is the most that a topic gets; 0 leaves that to the tests, whose most is 31.
+	partitions int
 	// timeout ends tests that hang.
 	timeout time.Duration
 }
@@ -113,6 +115,9 @@ func (s suite) start(ctx context.Context, to target, f form, logs string) (outco
 		"-test.v=test2json", "-test.timeout="+f.timeout.String(), "-test.run="+f.run, "-test.skip="+f.skip)
 	tests.Dir, tests.Stderr = s.dir, log
 	tests.Env = append(os.Environ(), append(to.environment, "KGO_TEST_RECORDS="+strconv.Itoa(f.records))...)
+	if f.partitions > 0 {
+		tests.Env = append(tests.Env, "KGO_TEST_MAX_TOPIC_PARTS="+strconv.Itoa(f.partitions))
+	}
 	printed, err := tests.StdoutPipe()
 	if err != nil {
 		return all, err
