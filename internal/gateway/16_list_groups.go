@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"strings"
@@ -63,16 +64,30 @@ type groupListing struct {
 
 // askGroups lists the groups of all tenants at a broker.
 func (g *Gateway) askGroups(ctx context.Context, node int32) (*groupListing, error) {
-	answer, err := g.control.requestAt(ctx, node, kmsg.NewPtrListGroupsRequest())
+	answer, err := g.control.requestAt(ctx, node, listGroupsRequest{kmsg.NewPtrListGroupsRequest()})
 	if err != nil {
 		return nil, err
 	}
-	response := answer.(*kmsg.ListGroupsResponse)
+	response := answer.(listGroupsResponse)
 	listing := &groupListing{code: response.ErrorCode, groups: map[string][]kmsg.ListGroupsResponseGroup{}}
-	for _, group := range response.Groups {
-		if tenant, ok := tenancy.TenantOf(group.Group); ok {
+	for i, group := range response.Groups {
+		if tenant, ok := tenancy.TenantOf(group.Group); ok && listing.groups[tenant] == nil {
+			listing.groups[tenant] = response.Groups[i : i+1 : i+1] // most have one
+		} else if ok {
 			listing.groups[tenant] = append(listing.groups[tenant], group)
 		}
 	}
 	return listing, nil
 }
+
+// listGroupsRequest has an answer whose texts are parts of the answer's bytes: there are four for each group of every
+// tenant.
+type listGroupsRequest struct{ *kmsg.ListGroupsRequest }
+
+func (r listGroupsRequest) ResponseKind() kmsg.Response {
+	return listGroupsResponse{r.ListGroupsRequest.ResponseKind().(*kmsg.ListGroupsResponse)}
+}
+
+type listGroupsResponse struct{ *kmsg.ListGroupsResponse }
+
+func (r listGroupsResponse) ReadFrom(body []byte) error { return r.UnsafeReadFrom(bytes.Clone(body)) }

@@ -12,9 +12,11 @@ import (
 
 // partitionQuota holds one request that wants more partitions against its tenant's limit. The broker knows how many
 // there are, and is asked when the first is wanted; what it may not know yet (topicChanges) and what requests that
-// are on their way were granted is kept here, so that many at once do not each get the rest. Requests at other gateways are not seen: where every broker takes
-// such a request (the embedded engine lets the controller only), a tenant can pass its limit by what it has in
-// flight there.
+// are on their way were granted is kept here, so that many at once do not each get the rest. On the embedded engine,
+// where only the controller takes such requests, the limit is exact. Apache Kafka's brokers all take them, and what
+// was granted at another gateway is not seen until this one's broker knows of it: for as long as the request and the
+// broker's metadata are behind, milliseconds as a rule. In that time a tenant that uses all brokers at once can get
+// the rest of its limit once at each of them, so never more than brokers times what was left.
 type partitionQuota struct {
 	session *session
 	topics  map[string]int32 // physical name -> partitions; nil: not counted yet

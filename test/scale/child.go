@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/orrery-kafka/orrery/internal/gateway"
@@ -38,8 +39,8 @@ type order struct {
 // serving is a gateway's word that it accepts clients.
 type serving struct {
 	Address string
-	// Ready is how long it took to read the state, from the start of main.
-	Ready time.Duration
+	// Ready is how long it took to read the state, from the start of main, and CPU what that cost the process.
+	Ready, CPU time.Duration
 }
 
 // question asks a gateway what it uses; Settled, after it has collected its garbage and given memory back.
@@ -85,7 +86,13 @@ func serveGateway() error {
 	case err := <-ended:
 		return errors.Join(errors.New("it did not become ready"), err)
 	}
-	if err := parent.Send(serving{listener.Addr().String(), time.Since(began)}); err != nil {
+	ready := time.Since(began)
+	var cost syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &cost); err != nil {
+		return err
+	}
+	cpu := time.Duration(cost.Utime.Nano() + cost.Stime.Nano())
+	if err := parent.Send(serving{listener.Addr().String(), ready, cpu}); err != nil {
 		return err
 	}
 	go func() { ended <- answer(parent) }()

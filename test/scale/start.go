@@ -21,7 +21,7 @@ func (b *bench) starts(ctx context.Context) (string, error) {
 		rows = append(rows, row)
 	}
 	return "### Start\n\nFrom the start of a gateway's process until it takes clients, on the embedded engine.\n\n" +
-		measured.Table([]string{"state", "ready after", "the gateway's process"}, rows), nil
+		measured.Table([]string{"state", "ready after", "CPU time", "the gateway's process"}, rows), nil
 }
 
 func (b *bench) start(ctx context.Context, tenants int) (row []string, err error) {
@@ -37,6 +37,6 @@ func (b *bench) start(ctx context.Context, tenants int) (row []string, err error
 	}
 	return []string{
 		fmt.Sprintf("tenants: %d, API keys: %d, role bindings: %d", tenants, keys*tenants, tenants),
-		w.gateway.Ready.Round(time.Millisecond).String(), used.String(),
+		w.gateway.Ready.Round(time.Millisecond).String(), w.gateway.CPU.Round(time.Millisecond).String(), used.String(),
 	}, nil
 }

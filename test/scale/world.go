@@ -33,7 +33,7 @@ const (
 	topicGateways   = "_orrery_gateways"
 
 	topicsEach = 10
-	groupsEach = 2
+	groupsEach = 1
 	heapMiB    = 1024 // of Apache Kafka
 )
 
@@ -73,7 +73,8 @@ func (b *bench) openWorld(ctx context.Context, c contents) (*world, error) {
 	if err := w.open(ctx, b.dir, c); err != nil {
 		return nil, errors.Join(err, w.close())
 	}
-	b.say("%d tenants with %d topics and %d groups each on the engine %s; the gateway was ready after %v", c.tenants, c.topics, c.groups, c.engine, w.gateway.Ready.Round(time.Millisecond))
+	b.say("%d tenants with %d topics and %d groups each on the engine %s; the gateway was ready after %v, of which %v CPU time",
+		c.tenants, c.topics, c.groups, c.engine, w.gateway.Ready.Round(time.Millisecond), w.gateway.CPU.Round(time.Millisecond))
 	return w, nil
 }
 
@@ -190,7 +191,7 @@ func (w *world) fill(ctx context.Context, admin *kadm.Client, c contents) error 
 			for n := range c.groups {
 				var offsets kadm.Offsets
 				offsets.Add(kadm.Offset{Topic: t.physical(topicName(0)), At: 0, LeaderEpoch: -1})
-				if err := admin.CommitAllOffsets(ctx, t.physical(groupName(n)), offsets); err != nil {
+				if err := eventually(ctx, func() error { return admin.CommitAllOffsets(ctx, t.physical(groupName(n)), offsets) }); err != nil {
 					return fmt.Errorf("making a group: %w", err)
 				}
 			}
