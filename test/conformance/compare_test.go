@@ -139,6 +139,9 @@ func TestRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if failed := all.failed(); !slices.Equal(failed, []string{"A"}) {
+		t.Errorf("failed: %q", failed)
+	}
 	want := outcomes{"A": {"fail", "one two"}, "A/sub": {result: "pass"}, "B": {}}
 	if len(all) != len(want) || all["A"] != want["A"] || all["A/sub"] != want["A/sub"] || all["B"] != want["B"] {
 		t.Errorf("got %+v", all)

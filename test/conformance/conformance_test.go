@@ -80,7 +80,10 @@ func conform(t *testing.T, s suite, e kafkatest.Engine, brokers int, f form) res
 	c := gatewaytest.Start(t, gatewaytest.Options{Engine: e, Brokers: brokers, Own: true})
 	replicas, logs := "KGO_TEST_RF="+strconv.Itoa(brokers), t.ArtifactDir()
 	r := result{engine: e, name: engineName(t, e), brokers: brokers}
-	r.direct = s.on(t, target{"direct", []string{replicas, seeds(c.Kafka.Addresses(""))}}, f, logs)
+	r.direct, r.unsteady = s.steady(t, target{"direct", []string{replicas, seeds(c.Kafka.Addresses(""))}}, f, logs)
+	for _, test := range r.unsteady {
+		t.Log("failed directly, and was run again: " + test)
+	}
 	key, secure, plain := admin(t, c, brokers), f, f
 	secure.skip, plain.run = "^"+ownDialer+"$", "^"+ownDialer+"$"
 	bound := c.Bind(key)

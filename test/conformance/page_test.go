@@ -18,6 +18,7 @@ type result struct {
 	name            string // of the engine, with its version
 	brokers         int
 	direct, through attempt
+	unsteady        []string // tests that had to be run again directly, and what they said
 }
 
 // String is the result on one line.
@@ -71,6 +72,12 @@ on an engine and through gateways in front of it, as one tenant. Every test and 
 	}
 	if different == 0 {
 		b.WriteString("None.\n")
+	}
+	for _, r := range results {
+		for _, test := range r.unsteady {
+			name, _, _ := strings.Cut(test, ":")
+			fmt.Fprintf(&b, "* %s: %s failed directly at first, and was run again.\n", r.name, name)
+		}
 	}
 	b.WriteString("\n## Skipped\n\nBy the tests themselves, on both ways:\n\n")
 	for _, r := range results {
