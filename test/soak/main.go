@@ -19,7 +19,7 @@ import (
 	"github.com/orrery-kafka/orrery/test/bench/measured"
 )
 
-// part is one command, run in the repository with ORRERY_SOAK=1.
+// part is one command, run in the repository with ORRERY_SOAK=1; its words are separated by spaces.
 type part struct {
 	name, what string
 	command    string
@@ -29,14 +29,11 @@ type part struct {
 var parts = []part{
 	{"isolation", "two hostile tenants and every deliberate bug, on both engines", "go test -count=1 -timeout 90m -run Isolation|Deliberate|Hostile|Stolen ./internal/gateway"},
 	{"failure", "brokers that end, stop or answer half, ten times on both engines", "go test -count=10 -timeout 60m -run BrokerFailure|Transactions ./internal/gateway"},
-	{"conformance", "franz-go's own tests, whole, directly and through gateways, on both engines", "go test -count=1 -timeout 120m ./test/conformance -args -out " + reference + "/conformance.md"},
-	{"matrix", "one scenario with every Kafka client, on both engines", "go test -count=1 -timeout 60m -v -run EveryClient ./test/matrix -page " + reference + "/clients.md"},
+	{"conformance", "franz-go's own tests, whole, directly and through gateways, on both engines", "make conformance"},
+	{"matrix", "one scenario with every Kafka client, on both engines", "make matrix"},
 	{"quota", "quotas against Apache Kafka's, and their simulation", "go test -count=1 -timeout 30m ./internal/quota"},
 	{"scale", "many connections and many tenants, on both engines", "go run ./test/scale -out docs/measured.md"},
 }
-
-// reference stands for the absolute path of docs/reference, because go test runs in the package's directory.
-const reference = "REFERENCE"
 
 func main() {
 	out := flag.String("out", "docs/measured.md", "the file with the section to write, where all parts are run")
@@ -75,7 +72,7 @@ func run(ctx context.Context, out, only, logs string, progress io.Writer) error 
 		}
 		took := time.Since(began).Round(time.Second)
 		fmt.Fprintf(progress, "%s [%d/%d] %s %s after %v\n", time.Now().Format("15:04:05"), n+1, len(chosen), p.name, result, took)
-		rows = append(rows, []string{p.name, p.what, result, took.String(), "`ORRERY_SOAK=1 " + strings.ReplaceAll(p.shown(), "|", `\|`) + "`"})
+		rows = append(rows, []string{p.name, p.what, result, took.String(), "`ORRERY_SOAK=1 " + strings.ReplaceAll(p.command, "|", `\|`) + "`"})
 	}
 	table := measured.Table([]string{"part", "what", "result", "took", "command"}, rows)
 	fmt.Fprint(progress, "\n"+table)
@@ -109,9 +106,6 @@ func choose(only string) ([]part, error) {
 	return chosen, nil
 }
 
-// shown is the command as somebody would type it.
-func (p part) shown() string { return strings.ReplaceAll(p.command, reference, "$PWD/docs/reference") }
-
 // run runs the command, whose output goes to a file.
 func (p part) run(ctx context.Context, log string) (err error) {
 	file, err := os.Create(log)
@@ -119,14 +113,7 @@ func (p part) run(ctx context.Context, log string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	absolute, err := filepath.Abs("docs/reference")
-	if err != nil {
-		return err
-	}
 	arguments := strings.Fields(p.command)
-	for i, argument := range arguments {
-		arguments[i] = strings.ReplaceAll(argument, reference, absolute)
-	}
 	command := exec.CommandContext(ctx, arguments[0], arguments[1:]...)
 	command.Env = append(os.Environ(), "ORRERY_SOAK=1")
 	command.Stdout, command.Stderr = file, file
