@@ -49,6 +49,11 @@ func (c *Client) GetLogicalCluster(ctx context.Context, id string) (wire.Logical
 	return do[wire.LogicalCluster](ctx, c, http.MethodGet, at(logicalClusters, id), nil, nil)
 }
 
+// GetLogicalClusterQuotas returns what a Kafka cluster may use, and which rule says so.
+func (c *Client) GetLogicalClusterQuotas(ctx context.Context, id string) (wire.LogicalClusterQuotas, error) {
+	return do[wire.LogicalClusterQuotas](ctx, c, http.MethodGet, at(logicalClusters, id)+"/quotas", nil, nil)
+}
+
 // Pauses between two looks at a cluster that is waited for: short at first, because most are ready at once.
 const (
 	firstPause = 10 * time.Millisecond

@@ -106,7 +106,7 @@ func virtualBroker(s *session, rr *kmsg.DescribeConfigsRequestResource) kmsg.Des
 		{"broker.id", strconv.FormatInt(node, 10), tenancy.ConfigInt},
 		{"default.replication.factor", replicas, tenancy.ConfigInt},
 		{"delete.topic.enable", "true", tenancy.ConfigBoolean},
-		{"message.max.bytes", strconv.Itoa(tenancy.MaxMessageBytes), tenancy.ConfigInt},
+		{"message.max.bytes", strconv.Itoa(tenancy.DefaultMessageBytes), tenancy.ConfigInt},
 		{"num.partitions", strconv.Itoa(tenancy.DefaultPartitions), tenancy.ConfigInt},
 	} {
 		if rr.ConfigNames != nil && !slices.Contains(rr.ConfigNames, c.name) {

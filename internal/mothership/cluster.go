@@ -264,7 +264,10 @@ func (t *transaction) clusterView(c orrery.LogicalCluster) (Cluster, error) {
 	if err != nil {
 		return v, fmt.Errorf("cluster %s: %w", c.ID, err)
 	}
-	v.MaxPartitions = limits.MaxPartitions(units(c))
+	v.Quotas, v.QuotaSources = limits.Quotas(units(c)), map[string]string{}
+	for name, source := range limits.QuotaSources(units(c)) {
+		v.QuotaSources[name] = fmt.Sprintf("%s: %s: %s", pinned, c.Type, source)
+	}
 	return v, nil
 }
 

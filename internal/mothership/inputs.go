@@ -80,8 +80,10 @@ type Cluster struct {
 	// Ready is the condition Ready of the physical cluster: why it does not serve, in the operator's words. The
 	// zero Condition while there is none.
 	Ready orrery.Condition
-	// MaxPartitions is how many partitions its topics may have in total.
-	MaxPartitions int
+	// Quotas is what it may use, on all brokers together; QuotaSources has for each of Quotas.List, by name, the
+	// rule of the profile that set it.
+	Quotas       orrery.Quotas
+	QuotaSources map[string]string
 }
 
 // ClusterFilter selects clusters of one environment, which must be given. DeletionProtection nil means both.

@@ -27,14 +27,14 @@ func TestClusterFromRequestToUse(t *testing.T) {
 			p.settle()
 			c, err := p.m.Cluster(t.Context(), p.admin, p.first.Environment.ID, asked.ID)
 			p.ok(err)
-			if c.State.Phase != orrery.PhaseUsable || c.Endpoints.Bootstrap == "" || c.MaxPartitions != 1500 || c.Ready.Status != orrery.True {
+			if c.State.Phase != orrery.PhaseUsable || c.Endpoints.Bootstrap == "" || c.Quotas.Partitions != 1500 || c.Ready.Status != orrery.True {
 				t.Fatalf("provisioned: %+v", c)
 			}
 			var tenant tenancy.Tenant
 			p.ok(json.Unmarshal(p.satellite.known["tenant/"+c.ID].Content, &tenant))
 			want := tenancy.Tenant{
 				PhysicalClusterID: c.PhysicalClusterID, LogicalClusterID: c.ID, OrganizationID: c.OrganizationID, EnvironmentID: c.EnvironmentID,
-				Type: orrery.TypeBasic, MaxPartitions: 1500, ReplicationFactor: 3,
+				Type: orrery.TypeBasic, MaxPartitions: 1500, Quotas: c.Quotas, ReplicationFactor: 3,
 			}
 			if tenant != want {
 				t.Errorf("tenant %+v, want %+v", tenant, want)
@@ -484,7 +484,7 @@ func TestUpgradeChangesTheTenant(t *testing.T) {
 	message := p.satellite.known["tenant/"+c.ID]
 	var tenant tenancy.Tenant
 	p.ok(json.Unmarshal(message.Content, &tenant))
-	if tenant.Type != orrery.TypeStandard || tenant.MaxPartitions != 2500 || message.Generation.Number != 2 {
+	if tenant.Type != orrery.TypeStandard || tenant.MaxPartitions != 2500 || tenant.Quotas.Partitions != 2500 || message.Generation.Number != 2 {
 		t.Fatalf("%+v in %s", tenant, message.Generation)
 	}
 	name := "renamed"
@@ -493,6 +493,15 @@ func TestUpgradeChangesTheTenant(t *testing.T) {
 	p.settle()
 	if again := p.satellite.known["tenant/"+c.ID].Generation; again != message.Generation {
 		t.Fatalf("generation %s for a name", again)
+	}
+	units := 2
+	_, err = p.m.UpdateCluster(t.Context(), p.admin, "", c.ID, mothership.ClusterChange{MaxECKU: &units})
+	p.ok(err)
+	p.settle()
+	message = p.satellite.known["tenant/"+c.ID]
+	p.ok(json.Unmarshal(message.Content, &tenant))
+	if tenant.Quotas.IngressBytesPerSecond != 50_000_000 || tenant.MaxPartitions != 500 || message.Generation.Number != 3 {
+		t.Fatalf("%+v in %s", tenant, message.Generation)
 	}
 }
 

@@ -50,9 +50,10 @@ func (t *transaction) wantedTenant(id string) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
+	quotas := limits.Quotas(units(c))
 	return psc.SatelliteID, tenancy.Tenant{
 		PhysicalClusterID: psc.ID, LogicalClusterID: c.ID, OrganizationID: c.OrganizationID, EnvironmentID: c.EnvironmentID,
-		Type: c.Type, MaxPartitions: limits.MaxPartitions(units(c)), ReplicationFactor: profile.ReplicationFactor(psc.Spec),
+		Type: c.Type, MaxPartitions: int(quotas.Partitions), Quotas: quotas, ReplicationFactor: profile.ReplicationFactor(psc.Spec),
 	}, nil
 }
 

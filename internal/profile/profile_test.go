@@ -198,6 +198,25 @@ func TestLimits(t *testing.T) {
 			t.Errorf("%s with %d units: %+v, %v", test.clusterType, test.units, q, err)
 		}
 	}
+	for _, test := range []struct {
+		clusterType string
+		units       int
+		quota, says string
+	}{
+		{orrery.TypeBasic, 0, "egress_bytes_per_second", "the burst of a cluster that names no units"},
+		{orrery.TypeBasic, 0, "connections", "the most that a cluster of the type has"},
+		{orrery.TypeBasic, 2, "partitions", "2 × 30, what one unit gives"},
+		{orrery.TypeBasic, 50, "connection_attempts_per_second", "the most that a cluster of the type has"}, // 50 × 5 would be more
+		{orrery.TypeStandard, 99, "ingress_bytes_per_second", "10 × 25000000, what one unit gives"},
+		{orrery.TypeDedicated, 2, "request_milliseconds_per_second", "2 × 4000, what one unit gives"},
+		{orrery.TypeDedicated, 2, "message_bytes", "what every cluster of the type has"},
+	} {
+		limits, err := profile.LimitsOf(profile.Newest, test.clusterType)
+		sources := limits.QuotaSources(test.units)
+		if err != nil || sources[test.quota] != test.says || len(sources) != len((orrery.Quotas{}).List()) {
+			t.Errorf("%s of %s with %d units: %q, %v", test.quota, test.clusterType, test.units, sources[test.quota], err)
+		}
+	}
 	if _, err := profile.LimitsOf(profile.Newest, "Freight"); orrery.ErrorCode(err) != orrery.Invalid {
 		t.Errorf("Freight: %v", err)
 	}

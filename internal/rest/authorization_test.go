@@ -56,6 +56,8 @@ var attempts = map[string]attempt{
 	"listPlacementDecisions": {stranger: []int{200}, powerless: []int{200, 403}},
 	"getPlacementDecision":   {object: "{cluster}", stranger: []int{404}, powerless: []int{403, 404}},
 	"getLogicalCluster":      {object: "{cluster}", stranger: []int{404}, powerless: []int{403, 404}},
+
+	"getLogicalClusterQuotas": {object: "{cluster}", stranger: []int{404}, powerless: []int{403, 404}},
 }
 
 // TestEveryEndpointIsGuarded tries every route as nobody, as an administrator of another organization and as a

@@ -25,7 +25,7 @@ func (c *call) logicalCluster(k mothership.Cluster) wire.LogicalCluster {
 		Metadata:    c.metadata(logicalClustersPath, k.ID, k.CRN(), k.CreatedAt, k.UpdatedAt),
 		DisplayName: k.DisplayName, Environment: c.environmentReference(k.OrganizationID, k.EnvironmentID),
 		Status: wire.LogicalClusterStatus{
-			Phase: phase(k.State), State: k.State, MaxPartitions: k.MaxPartitions,
+			Phase: phase(k.State), State: k.State, MaxPartitions: int(k.Quotas.Partitions),
 			PhysicalCluster: c.orreryReference(physicalClustersPath, wire.KindPhysicalCluster, k.PhysicalClusterID),
 			Conditions:      []orrery.Condition{},
 		},

@@ -72,6 +72,7 @@ func (s *server) routes() []route {
 		s.physicalClusterRoutes(),
 		s.placementDecisionRoutes(),
 		s.logicalClusterRoutes(),
+		s.quotaRoutes(),
 	)
 }
 

@@ -428,6 +428,12 @@ func TestClient(t *testing.T) {
 	if how.Status.PhysicalCluster == nil || how.Environment.ID != p.first.Environment.ID || len(how.Status.Conditions) != 1 || how.Status.MaxPartitions == 0 {
 		t.Fatalf("got %+v", how)
 	}
+	quotas, err := c.GetLogicalClusterQuotas(ctx, created.ID)
+	p.must(err)
+	if len(quotas.Quotas) != 11 || quotas.Quotas[0].Value != 60_000_000 || quotas.Quotas[0].Unit != "bytes/s" ||
+		quotas.Quotas[0].Source != "kafka-1: Dedicated: 1 × 60000000, what one unit gives" || quotas.Quotas[6].Value != int64(how.Status.MaxPartitions) {
+		t.Fatalf("got %+v", quotas)
+	}
 	decision, err := c.GetPlacementDecision(ctx, created.ID)
 	p.must(err)
 	if len(decision.Reasons) == 0 || decision.PhysicalCluster.ID != how.Status.PhysicalCluster.ID || decision.Satellite.ID != satelliteID || !decision.NewPhysicalCluster {

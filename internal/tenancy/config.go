@@ -1,6 +1,7 @@
 package tenancy
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -13,11 +14,9 @@ import (
 // DefaultPartitions is how many partitions a topic gets whose creator names no number.
 const DefaultPartitions = 6
 
-// Bounds of max.message.bytes, Confluent Cloud's: 8 MiB, and 20 MiB on a Dedicated cluster.
-const (
-	MaxMessageBytes          = 8 << 20
-	DedicatedMaxMessageBytes = 20 << 20
-)
+// DefaultMessageBytes is max.message.bytes of a topic that sets none: the brokers' message.max.bytes. It is also
+// the most of a tenant whose quotas do not say how large a message may be, those of an older mothership.
+const DefaultMessageBytes = 8 << 20
 
 // ConfigType is the type of a configuration's value, as DescribeConfigs version 3 and later tells it.
 type ConfigType int8
@@ -59,7 +58,7 @@ var TopicConfigs = Configs{
 	{Name: "compression.type", Type: ConfigString, Values: []string{"producer", "uncompressed", "gzip", "lz4", "snappy", "zstd"}},
 	{Name: "delete.retention.ms", Type: ConfigLong, Min: 0, Max: math.MaxInt64},
 	{Name: "max.compaction.lag.ms", Type: ConfigLong, Min: 6 * hour, Max: math.MaxInt64},
-	{Name: "max.message.bytes", Type: ConfigInt, Min: 0, Max: MaxMessageBytes, Message: true},
+	{Name: "max.message.bytes", Type: ConfigInt, Min: 0, Max: DefaultMessageBytes, Message: true},
 	{Name: "message.timestamp.after.max.ms", Type: ConfigLong, Min: 0, Max: math.MaxInt64},
 	{Name: "message.timestamp.before.max.ms", Type: ConfigLong, Min: 0, Max: math.MaxInt64},
 	{Name: "message.timestamp.difference.max.ms", Type: ConfigLong, Min: 0, Max: math.MaxInt64},
@@ -162,10 +161,9 @@ func (c Config) checkInteger(value string, tenant Tenant) error {
 	case c.Replicas:
 		limit = maxInSync(tenant.ReplicationFactor)
 		reason = fmt.Sprintf(" with %d replicas, so that a partition takes records while one of its brokers is down", tenant.ReplicationFactor)
-	case c.Message && tenant.Type == orrery.TypeDedicated:
-		limit = DedicatedMaxMessageBytes
 	case c.Message:
-		reason = " on a cluster that is not Dedicated"
+		limit = cmp.Or(tenant.Quotas.MessageBytes, limit)
+		reason = " on a " + cmp.Or(tenant.Type, "Kafka") + " cluster"
 	}
 	switch {
 	case n >= c.Min && n <= limit:

@@ -65,20 +65,22 @@ func checkTopicConfig(name, value string, replicationFactor int) error {
 	return config.Check(value, Tenant{Type: orrery.TypeBasic, ReplicationFactor: replicationFactor})
 }
 
-func TestMessagesAreLargerOnDedicated(t *testing.T) {
+func TestMessagesFollowTheQuota(t *testing.T) {
 	config, err := TopicConfigs.Settable("max.message.bytes")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
-		kind, value string
-		allowed     bool
+		most    int64
+		value   string
+		allowed bool
 	}{
-		{orrery.TypeBasic, "8388608", true}, {orrery.TypeStandard, "8388609", false},
-		{orrery.TypeDedicated, "20971520", true}, {orrery.TypeDedicated, "20971521", false}, {"", "8388609", false},
+		{1000, "1000", true}, {1000, "1001", false}, {20 << 20, "20971520", true}, {20 << 20, "20971521", false},
+		{0, "8388608", true}, {0, "8388609", false}, // a record of an older mothership
 	} {
-		if err := config.Check(c.value, Tenant{Type: c.kind}); (err == nil) != c.allowed || !c.allowed && orrery.ErrorCode(err) != orrery.Forbidden {
-			t.Errorf("%s on a cluster of type %q: %v", c.value, c.kind, err)
+		err := config.Check(c.value, Tenant{Type: orrery.TypeBasic, Quotas: orrery.Quotas{MessageBytes: c.most}})
+		if (err == nil) != c.allowed || !c.allowed && (orrery.ErrorCode(err) != orrery.Forbidden || !strings.Contains(err.Error(), "on a Basic cluster")) {
+			t.Errorf("%s with a quota of %d: %v", c.value, c.most, err)
 		}
 	}
 }

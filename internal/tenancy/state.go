@@ -55,8 +55,11 @@ type Tenant struct {
 	OrganizationID    string `json:"organization_id"`
 	EnvironmentID     string `json:"environment_id"`
 	Type              string `json:"type"`
-	// MaxPartitions bounds the partitions of all the tenant's topics.
+	// MaxPartitions bounds the partitions of all the tenant's topics: Quotas.Partitions, for readers that are older
+	// than Quotas.
 	MaxPartitions int `json:"max_partitions"`
+	// Quotas is what the tenant may use, on all brokers together; zero in a record of an older mothership.
+	Quotas orrery.Quotas `json:"quotas,omitzero"`
 	// ReplicationFactor is forced on every topic.
 	ReplicationFactor int `json:"replication_factor"`
 }
