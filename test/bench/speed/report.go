@@ -75,7 +75,8 @@ func serverCPUPerByte(g, o sample) float64 {
 	return (g.server().Seconds() / g.gibibytes()) / (o.server().Seconds() / o.gibibytes())
 }
 
-// row is the comparison's median and spread over the rounds.
+// row is the comparison's median and spread over the rounds. A verdict from a machine that was not idle in half of them
+// is in parentheses: it proves nothing.
 func (c comparison) row(m measurement) []string {
 	gateway, other := m[c.load][pathGateway], m[c.load][c.against]
 	var values []float64
@@ -88,6 +89,9 @@ func (c comparison) row(m measurement) []string {
 		if c.met(median(values)) {
 			verdict = "yes"
 		}
+		if disturbed := func(s sample) float64 { return max(s.others, s.stolen) }; max(medianOf(gateway, disturbed), medianOf(other, disturbed)) > busy {
+			verdict = "(" + verdict + ")"
+		}
 	}
 	spread := fmt.Sprintf(c.format+" to "+c.format, slices.Min(values), slices.Max(values))
 	return []string{c.load, c.against, c.what, c.goal, fmt.Sprintf(c.format, median(values)), spread, verdict}
@@ -99,7 +103,8 @@ func (m measurement) section(o Options, java string, took time.Duration) string 
 	fmt.Fprintf(&b, "* Load: %s\n* Took: %v\n\n", m.machineLoad(), took.Round(time.Second))
 	fmt.Fprintf(&b, `The gateway, with the broker behind it, against other ways to the same broker. Rounds that count: %d, after %d for
 warming up. In each round the paths take their turns; a figure compares neighbours of one round, and is the median over the rounds.
-"Spread" is the smallest and the largest of them. Not all rows have a goal.
+"Spread" is the smallest and the largest of them. Not all rows have a goal. A verdict in parentheses proves nothing: the machine was
+not idle then.
 
 `, o.Runs, o.WarmRuns)
 	var rows [][]string

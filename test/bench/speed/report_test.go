@@ -46,6 +46,15 @@ func TestGatewayAloneAgainstRelayAlone(t *testing.T) {
 	}
 }
 
+func TestVerdictOfABusyMachineIsInParentheses(t *testing.T) {
+	g, o := moved(time.Second, time.Second), moved(2*time.Second, time.Second)
+	o.others = 0.5
+	m := measurement{loadProduce: {pathGateway: {g}, pathOwn: {o}}}
+	if row := comparisons()[0].row(m); row[len(row)-1] != "(yes)" {
+		t.Errorf("%q", row)
+	}
+}
+
 func TestMachineLoadSaysWhenItWasBusy(t *testing.T) {
 	quiet, noisy := sample{others: 0.02}, sample{others: 0.3}
 	m := measurement{loadProduce: {pathGateway: {quiet, quiet}}}
