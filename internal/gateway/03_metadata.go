@@ -17,7 +17,7 @@ import (
 // be described, is UNKNOWN_TOPIC_ID. The other topics are answered.
 // * All topics (null, in v0 an empty list) are those of the tenant that may be described; the broker is asked for
 // them by name (topiclist.go).
-// * Topics are never created.
+// * Topics are never created. Those that Kafka calls internal are told by the tenant's own names.
 // * Brokers have the addresses of their gateways, the cluster id is the logical cluster's, authorized operations are
 // the principal's in its own cluster.
 //

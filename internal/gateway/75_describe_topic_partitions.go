@@ -18,6 +18,7 @@ import (
 // (topiclist.go). Where they cannot be listed it goes through the topics of all tenants by name, so it is sent to the
 // tenant's first, and a cursor behind the tenant's last ends the list. A page may have fewer topics than were asked
 // for, or none, and a cursor all the same.
+// * Topics that Kafka calls internal are told by the tenant's own names.
 // * A cursor that is not in the list of topics, or has a negative partition, is INVALID_REQUEST for every topic.
 func describeTopicPartitions(ctx context.Context, s *session, r *kmsg.DescribeTopicPartitionsRequest) (step, error) {
 	type topic = kmsg.DescribeTopicPartitionsResponseTopic
