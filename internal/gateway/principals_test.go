@@ -10,7 +10,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/orrery-kafka/orrery/internal/gateway/gatewaytest"
-	"github.com/orrery-kafka/orrery/internal/kafkatest"
 )
 
 // TestPrincipals sees that a broker keeps the gateway's two principals within their ACLs. That the ACLs are enough is
@@ -19,16 +18,17 @@ func TestPrincipals(t *testing.T) {
 	gatewaytest.ApacheOnly(t, "the embedded engine is reached inside the process, without a login")
 	c := gatewaytest.Start(t, gatewaytest.Options{})
 	createTopic(t, c, "lkc-aaaaaa_orders", 1)
-	tenants, control := c.Kafka.Client(t, kafkatest.Tenants), c.Kafka.Client(t, kafkatest.Control)
+	users := gatewaytest.Users()
+	tenants, control := c.Kafka.Client(t, users[0].Name), c.Kafka.Client(t, users[1].Name)
 	for _, test := range []struct {
 		who    *kgo.Client
 		name   string
 		topics map[string]error
 	}{
-		{tenants, kafkatest.Tenants, map[string]error{
+		{tenants, users[0].Name, map[string]error{
 			"lkc-aaaaaa_orders": nil, "_orrery_tenants": kerr.TopicAuthorizationFailed, "_orrery_gateways": kerr.TopicAuthorizationFailed, "_orrery_acls": kerr.TopicAuthorizationFailed,
 		}},
-		{control, kafkatest.Control, map[string]error{
+		{control, users[1].Name, map[string]error{
 			"lkc-aaaaaa_orders": kerr.TopicAuthorizationFailed, "_orrery_tenants": kerr.TopicAuthorizationFailed, "_orrery_acls": nil,
 		}},
 	} {

@@ -286,27 +286,3 @@ type ACL struct {
 
 // superuser is who the embedded engine knows the superuser as.
 var superuser = User{Name: "superuser", Password: "superuser"}
-
-// Names of the users that a gateway is.
-const (
-	Tenants = "tenants"
-	Control = "control"
-)
-
-// GatewayUsers are the two principals of a gateway. Tenants' traffic may touch names of logical clusters (lkc-) only;
-// the control connection also reads _orrery_* and writes what gateways write.
-func GatewayUsers() []User {
-	all := []kmsg.ACLOperation{kmsg.ACLOperationAll}
-	tenants := []ACL{
-		{Resource: kmsg.ACLResourceTypeTopic, Name: "lkc-", Prefixed: true, Operations: all},
-		{Resource: kmsg.ACLResourceTypeGroup, Name: "lkc-", Prefixed: true, Operations: all},
-		{Resource: kmsg.ACLResourceTypeTransactionalId, Name: "lkc-", Prefixed: true, Operations: all},
-	}
-	read := []kmsg.ACLOperation{kmsg.ACLOperationRead, kmsg.ACLOperationDescribe}
-	write := []kmsg.ACLOperation{kmsg.ACLOperationWrite, kmsg.ACLOperationDescribe}
-	control := append(slices.Clone(tenants),
-		ACL{Resource: kmsg.ACLResourceTypeTopic, Name: "_orrery_", Prefixed: true, Operations: read},
-		ACL{Resource: kmsg.ACLResourceTypeTopic, Name: "_orrery_acls", Operations: write},
-		ACL{Resource: kmsg.ACLResourceTypeTopic, Name: "_orrery_gateways", Operations: write})
-	return []User{{Name: Tenants, Password: "tenants-secret", ACLs: tenants}, {Name: Control, Password: "control-secret", ACLs: control}}
-}

@@ -21,6 +21,21 @@ import (
 	"github.com/orrery-kafka/orrery/internal/engine"
 )
 
+// principals are two users with different rights.
+func principals() []User {
+	operations := func(all ...kmsg.ACLOperation) []kmsg.ACLOperation { return all }
+	own := ACL{Resource: kmsg.ACLResourceTypeTopic, Name: "own-", Prefixed: true, Operations: operations(kmsg.ACLOperationAll)}
+	group := ACL{Resource: kmsg.ACLResourceTypeGroup, Name: "own-", Prefixed: true, Operations: operations(kmsg.ACLOperationAll)}
+	return []User{
+		{Name: "writer", Password: "writer-secret", ACLs: []ACL{own, group}},
+		{Name: "reader", Password: "reader-secret", ACLs: []ACL{
+			own, group,
+			{Resource: kmsg.ACLResourceTypeTopic, Name: "state-", Prefixed: true, Operations: operations(kmsg.ACLOperationRead, kmsg.ACLOperationDescribe)},
+			{Resource: kmsg.ACLResourceTypeTopic, Name: "state-log", Operations: operations(kmsg.ACLOperationWrite, kmsg.ACLOperationDescribe)},
+		}},
+	}
+}
+
 func within(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -61,38 +76,36 @@ func consume(t *testing.T, client *kgo.Client, want ...string) {
 	}
 }
 
-// TestUsers has a user write and read within the ACLs, and be refused what is outside them.
+// TestUsers has users write and read within their ACLs, and be refused what is outside them.
 func TestUsers(t *testing.T) {
-	Each(t, Options{Users: GatewayUsers()}, func(t *testing.T, c *Cluster) {
-		createTopics(t, c, 1, "lkc-1_orders", "other", "_orrery_acls", "_orrery_gateways", "_orrery_tenants")
-		tenants, control := c.Client(t, Tenants), c.Client(t, Control)
-		produce(t, tenants, "lkc-1_orders", 0, "a", "b")
-		consume(t, c.Client(t, Tenants, kgo.ConsumeTopics("lkc-1_orders"), kgo.ConsumerGroup("lkc-1_readers")), "a", "b")
-		produce(t, control, "_orrery_acls", 0, "entry")
-		produce(t, control, "_orrery_gateways", 0, "lease")
-		produce(t, c.Client(t, ""), "_orrery_tenants", 0, "tenant")
-		consume(t, c.Client(t, Control, kgo.ConsumeTopics("_orrery_tenants")), "tenant")
+	Each(t, Options{Users: principals()}, func(t *testing.T, c *Cluster) {
+		createTopics(t, c, 1, "own-orders", "other", "state-log", "state-table")
+		writer, reader := c.Client(t, "writer"), c.Client(t, "reader")
+		produce(t, writer, "own-orders", 0, "a", "b")
+		consume(t, c.Client(t, "writer", kgo.ConsumeTopics("own-orders"), kgo.ConsumerGroup("own-readers")), "a", "b")
+		produce(t, reader, "state-log", 0, "entry")
+		produce(t, c.Client(t, ""), "state-table", 0, "row")
+		consume(t, c.Client(t, "reader", kgo.ConsumeTopics("state-table")), "row")
 
-		for _, refused := range []struct {
-			who   string
-			topic string
-		}{{Tenants, "other"}, {Tenants, "_orrery_acls"}, {Tenants, "_orrery_gateways"}, {Control, "other"}, {Control, "_orrery_tenants"}} {
+		for _, refused := range []struct{ who, topic string }{
+			{"writer", "other"}, {"writer", "state-log"}, {"reader", "other"}, {"reader", "state-table"},
+		} {
 			err := c.Client(t, refused.who).ProduceSync(within(t), &kgo.Record{Topic: refused.topic, Value: []byte("x")}).FirstErr()
 			if !errors.Is(err, kerr.TopicAuthorizationFailed) {
 				t.Errorf("%s writes %s: %v, want %v", refused.who, refused.topic, err, kerr.TopicAuthorizationFailed)
 			}
 		}
-		visible, err := kadm.NewClient(tenants).ListTopicsWithInternal(within(t))
-		if err != nil || !slices.Equal(visible.Names(), []string{"lkc-1_orders"}) {
-			t.Errorf("tenants see %v (%v), want their own topic only", visible.Names(), err)
+		visible, err := kadm.NewClient(writer).ListTopicsWithInternal(within(t))
+		if err != nil || !slices.Equal(visible.Names(), []string{"own-orders"}) {
+			t.Errorf("the writer sees %v (%v), want its own topic only", visible.Names(), err)
 		}
-		created, err := kadm.NewClient(tenants).CreateTopics(within(t), 1, 1, nil, "elsewhere")
+		created, err := kadm.NewClient(writer).CreateTopics(within(t), 1, 1, nil, "elsewhere")
 		if err = errors.Join(err, created.Error()); !errors.Is(err, kerr.TopicAuthorizationFailed) {
-			t.Errorf("tenants create a topic outside their names: %v", err)
+			t.Errorf("the writer creates a topic outside its names: %v", err)
 		}
-		_, err = kadm.NewClient(tenants).FetchOffsets(within(t), "other")
+		_, err = kadm.NewClient(writer).FetchOffsets(within(t), "other")
 		if !errors.Is(err, kerr.GroupAuthorizationFailed) {
-			t.Errorf("tenants read a group outside their names: %v", err)
+			t.Errorf("the writer reads a group outside its names: %v", err)
 		}
 		refuseWrongPassword(t, c)
 	})
@@ -100,7 +113,7 @@ func TestUsers(t *testing.T) {
 
 func refuseWrongPassword(t *testing.T, c *Cluster) {
 	t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(c.Addresses(Tenants)...), kgo.SASL(plain.Auth{User: Tenants, Pass: "wrong"}.AsMechanism()))
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.Addresses("writer")...), kgo.SASL(plain.Auth{User: "writer", Pass: "wrong"}.AsMechanism()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,22 +232,22 @@ func pauseAndResume(t *testing.T, c *Cluster, b *Broker) {
 // TestUpgrade writes to the previous version through TLS, upgrades, and reads.
 func TestUpgrade(t *testing.T) {
 	needJava(t)
-	c := StartApache(t, Options{Version: engine.PreviousVersion, Users: GatewayUsers(), TLS: true})
-	createTopics(t, c, 1, "lkc-1_t")
+	c := StartApache(t, Options{Version: engine.PreviousVersion, Users: principals(), TLS: true})
+	createTopics(t, c, 1, "own-t")
 	client := func(options ...kgo.Opt) *kgo.Client {
-		client, err := kgo.NewClient(append(c.TLSClientOptions(Tenants), options...)...)
+		client, err := kgo.NewClient(append(c.TLSClientOptions("writer"), options...)...)
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(client.Close)
 		return client
 	}
-	produce(t, client(), "lkc-1_t", 0, "old")
+	produce(t, client(), "own-t", 0, "old")
 	if err := c.Brokers[0].Upgrade(engine.DefaultVersion); err != nil {
 		t.Fatal(err)
 	}
-	produce(t, client(), "lkc-1_t", 0, "new")
-	consume(t, client(kgo.ConsumeTopics("lkc-1_t")), "old", "new")
+	produce(t, client(), "own-t", 0, "new")
+	consume(t, client(kgo.ConsumeTopics("own-t")), "old", "new")
 	if log := c.Logs(); !strings.Contains(log, "Kafka version: "+engine.DefaultVersion) {
 		t.Errorf("the log does not say that %s runs:\n%s", engine.DefaultVersion, log)
 	}

@@ -39,8 +39,8 @@ const (
 
 // The principals of the gateways.
 var (
-	tenantsLogin = job.Login{User: kafkatest.Tenants, Password: "tenants-secret"}
-	controlLogin = job.Login{User: kafkatest.Control, Password: "control-secret"}
+	tenantsLogin = job.Login{User: "tenants", Password: "tenants-secret"}
+	controlLogin = job.Login{User: "control", Password: "control-secret"}
 )
 
 // world is one broker with tenants, and the gateway in front of it.

@@ -19,8 +19,8 @@ import (
 
 // The principals that the gateways are to Apache Kafka.
 var (
-	tenantsLogin = gateway.Login{User: kafkatest.Tenants, Password: "tenants-secret"}
-	controlLogin = gateway.Login{User: kafkatest.Control, Password: "control-secret"}
+	tenantsLogin = gateway.Login{User: "tenants", Password: "tenants-secret"}
+	controlLogin = gateway.Login{User: "control", Password: "control-secret"}
 )
 
 // running is the engine of tests that do not ask for one. Only Main sets it, while no test runs.
@@ -144,10 +144,15 @@ func apacheSize(brokers int) int {
 }
 
 func apacheOptions(size int) kafkatest.Options {
-	return kafkatest.Options{Brokers: size, HeapMiB: 192, Users: []kafkatest.User{
+	return kafkatest.Options{Brokers: size, HeapMiB: 192, Users: Users()}
+}
+
+// Users are the two principals of a gateway, as brokers have to know them: the tenants' one and the gateway's own.
+func Users() []kafkatest.User {
+	return []kafkatest.User{
 		{Name: tenantsLogin.User, Password: tenantsLogin.Password, ACLs: acls(gateway.TenantsACLs())},
 		{Name: controlLogin.User, Password: controlLogin.Password, ACLs: acls(gateway.ControlACLs())},
-	}}
+	}
 }
 
 func acls(all []gateway.ACL) []kafkatest.ACL {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orrery-kafka/orrery/internal/gateway/gatewaytest"
 	"github.com/orrery-kafka/orrery/internal/kafkatest"
 	"github.com/orrery-kafka/orrery/test/bench/job"
 )
@@ -15,7 +16,7 @@ const partitions = 3
 
 // Every kind of load runs as the benchmark runs it, and what it says it did is what the broker has.
 func TestLoads(t *testing.T) {
-	user := kafkatest.GatewayUsers()[0]
+	user := gatewaytest.Users()[0]
 	kafka := kafkatest.StartEmbedded(t, kafkatest.Options{Users: []kafkatest.User{user}})
 	admin := kafka.Admin(t)
 	if _, err := admin.CreateTopic(t.Context(), partitions, 1, nil, "lkc-load"); err != nil {
@@ -61,7 +62,7 @@ func TestLoads(t *testing.T) {
 
 // A load that cannot do its job says so, and has no result.
 func TestLoadsThatFail(t *testing.T) {
-	user := kafkatest.GatewayUsers()[0]
+	user := gatewaytest.Users()[0]
 	kafka := kafkatest.StartEmbedded(t, kafkatest.Options{Users: []kafkatest.User{user}})
 	if _, err := kafka.Admin(t).CreateTopic(t.Context(), partitions, 1, nil, "lkc-load"); err != nil {
 		t.Fatal(err)

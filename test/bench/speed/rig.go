@@ -30,8 +30,8 @@ const (
 // The principals of the gateway. The clients that go to the broker directly or through the relay are the tenants' one
 // too, so that the broker checks the same ACLs for all.
 var (
-	tenantsLogin = job.Login{User: kafkatest.Tenants, Password: "tenants-secret"}
-	controlLogin = job.Login{User: kafkatest.Control, Password: "control-secret"}
+	tenantsLogin = job.Login{User: "tenants", Password: "tenants-secret"}
+	controlLogin = job.Login{User: "control", Password: "control-secret"}
 )
 
 // brokerConfig makes the broker speak TLS as Go does on a processor with AES instructions: left alone, Java prefers
