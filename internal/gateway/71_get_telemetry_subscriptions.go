@@ -12,7 +12,9 @@ import (
 // Behavior:
 // * Answered by the gateway: there is a subscription, the same for every client, and it asks for no metrics. So
 // clients collect nothing, push nothing, and ask again after a while. Nothing is remembered of them.
-// * A client without an instance id is given a random one.
+// * A client without an instance id is given a random one. librdkafka tells of that in one INFO line of its own for each
+// client ("Telemetry client instance id changed from AAAA…"), as on any cluster that offers telemetry; its
+// enable.metrics.push=false ends it.
 // * Needs no right, as in Kafka.
 func getTelemetrySubscriptions(_ context.Context, _ *session, r *kmsg.GetTelemetrySubscriptionsRequest) (step, error) {
 	response := r.ResponseKind().(*kmsg.GetTelemetrySubscriptionsResponse)
