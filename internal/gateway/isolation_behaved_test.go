@@ -135,6 +135,14 @@ func (b *behaved) share(group string) {
 	fetch.Topics = []kmsg.ShareFetchRequestTopic{{TopicID: id, Partitions: []kmsg.ShareFetchRequestTopicPartition{{}}}}
 	b.ask(fetch, 0) // what comes from now on is the group's
 	b.produce(id)
+	stolen := b.who.loot.stolenTopicIDs
+	if b.random.Intn(2) == 0 {
+		stolen = nil // a session that others' topics were asked of may have to be opened again before anything is acknowledged
+	}
+	for _, id := range stolen {
+		fetch.Topics = append(fetch.Topics, kmsg.ShareFetchRequestTopic{TopicID: id, Partitions: []kmsg.ShareFetchRequestTopicPartition{{}}})
+		fetch.ForgottenTopicsData = append(fetch.ForgottenTopicsData, kmsg.ShareFetchRequestForgottenTopicsData{TopicID: id, Partitions: []int32{0}})
+	}
 	fetch.ShareSessionEpoch, fetch.MinBytes, fetch.MaxWaitMillis = 1, 1, 500
 	b.ask(fetch, 0)
 	acknowledge := kmsg.NewPtrShareAcknowledgeRequest()

@@ -158,6 +158,9 @@ func wrongHandler(g *Gateway, f IsolationField, stolen [16]byte) func(context.Co
 		}
 		return func(ctx context.Context, s *session, r kmsg.Request, sound decide) (step, error) {
 			decided, err := sound(ctx, s, r)
+			if decided.forward == nil && decided.answer != nil {
+				each(f, decided.answer, func(v reflect.Value) { spoil(s, v) })
+			}
 			finish := decided.finish
 			decided.finish = func(response kmsg.Response) (kmsg.Response, error) {
 				var err error

@@ -56,6 +56,7 @@ func TestDeliberateBugsAboutLeadersAreFound(t *testing.T) {
 // mustFind puts in the bugs that are wanted, one after another, and fails the test for one that nothing notices.
 func (w *world) mustFind(wanted func(i int, name string) bool) {
 	w.t.Helper()
+	w.sparePlatform()
 	all := w.offered()
 	w.attackAll([]int64{1}, all) // groups, transactions and topics are there then
 	if found := w.taken(); len(found) > 0 {
@@ -91,6 +92,13 @@ func (w *world) mustFind(wanted func(i int, name string) bool) {
 	w.t.Logf("of %d deliberate bugs %d were tried and %d found", len(bugs), tried, found)
 }
 
+// sparePlatform keeps the thief from the names of the platform's topics: with a bug it would write to them, on the
+// embedded engine, which has no ACLs, and the gateways could not work.
+func (w *world) sparePlatform() {
+	l := &w.intruders[0].loot
+	l.names = slices.DeleteFunc(slices.Clone(l.names), func(name string) bool { return strings.HasPrefix(name, "_orrery_") })
+}
+
 // effects are bugs that show in what the victim has, or in what the thief is told, also to who does not look at the
 // frames that go to the broker.
 var effects = []string{
@@ -110,6 +118,7 @@ func TestDeliberateBugsHaveEffects(t *testing.T) {
 		t.Run(path, func(t *testing.T) {
 			w := newWorld(t)
 			w.warden.blind = true
+			w.sparePlatform()
 			before, g, thief := w.fingerprint(), w.cluster.Gateways[0], w.intruders[0]
 			i := slices.IndexFunc(gateway.DeliberateBugs(g, [16]byte{}), func(b gateway.DeliberateBug) bool { return strings.HasPrefix(b.Name, path+" ") })
 			if i < 0 {
