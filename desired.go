@@ -11,6 +11,7 @@ const (
 	DesiredTenant     = "tenant"     // id lkc-…; content tenancy.Tenant
 	DesiredCredential = "credential" // id pkc-…/KEY; content tenancy.Credential
 	DesiredBinding    = "binding"    // id pkc-…/rb-…; content tenancy.Binding
+	DesiredSaltKey    = "salt-key"   // id pkc-…; content tenancy.SaltKey
 	ReportSatellite   = "satellite"  // status only: id sat-…; content Satellite
 )
 

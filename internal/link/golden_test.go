@@ -43,6 +43,7 @@ func golden(t *testing.T) map[string]link.Message {
 			Verifiers: orrery.Verifiers{Plain: orrery.PlainVerifier{Salt: []byte("salt"), Hash: []byte("hash")}, SCRAMSHA256: verifier, SCRAMSHA512: verifier}}},
 		"binding": {orrery.DesiredBinding, "pkc-bcdf01/rb-bcdf05", false, tenancy.Binding{
 			PhysicalClusterID: "pkc-bcdf01", RoleBindingID: "rb-bcdf05", Principal: "User:sa-bcdf04", RoleName: "CloudClusterAdmin", CRNPattern: "crn://confluent.cloud/organization=o/environment=env-bcdf03/cloud-cluster=lkc-bcdf02"}},
+		"salt-key": {orrery.DesiredSaltKey, "pkc-bcdf01", false, tenancy.SaltKey{PhysicalClusterID: "pkc-bcdf01", Key: []byte("01234567890123456789012345678901")}},
 		"status": {orrery.DesiredPSC, "pkc-bcdf01", false, orrery.Status{
 			Generation: generation, Applied: true, Gone: true, Reason: "BrokerStopped", PSC: &orrery.PSCStatus{
 				ObservedGeneration: generation, Conditions: conditions, Gone: true, Brokers: []orrery.BrokerStatus{{Node: 2, State: "stopped", Message: "stopped by a fault switch"}},

@@ -15,6 +15,7 @@ const (
 	metaUser        = "bootstrap-user"
 	metaEnvironment = "bootstrap-environment"
 	metaKey         = "bootstrap-key/"   // + KEY: Bootstrap has made it once
+	metaSaltSecret  = "salt-secret"      // what the salt keys of physical clusters are made from, in hex
 	metaFloor       = "generation-floor" // the highest generation number of a desired record that is gone
 )
 

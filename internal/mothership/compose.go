@@ -29,7 +29,10 @@ func (m *Mothership) ComposeStep(ctx context.Context, now time.Time) (time.Time,
 
 // composeKey does one key of the compose queue.
 func (t *transaction) composeKey(key string) error {
-	switch {
+	switch kind, id, _ := strings.Cut(key, "/"); {
+	case kind == orrery.DesiredPSC:
+		t.compose(orrery.DesiredSaltKey + "/" + id)
+		return t.composeRecord(key)
 	case strings.HasPrefix(key, composeAPIKey):
 		return t.composeAPIKey(strings.TrimPrefix(key, composeAPIKey))
 	case strings.HasPrefix(key, composeRoleBinding):

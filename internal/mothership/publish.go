@@ -124,6 +124,8 @@ func (t *transaction) forget(d orrery.Desired) error {
 	case orrery.DesiredTenant:
 		t.settle(settleCluster + d.ID)
 		return nil
+	case orrery.DesiredSaltKey:
+		return nil // nobody waits for it
 	}
 	pscID, id, _ := strings.Cut(d.ID, "/")
 	if d.Kind == orrery.DesiredCredential {

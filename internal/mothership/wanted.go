@@ -22,6 +22,8 @@ func (t *transaction) wanted(kind, id string) (satelliteID string, document any,
 		return t.wantedCredential(id)
 	case orrery.DesiredBinding:
 		return t.wantedBinding(id)
+	case orrery.DesiredSaltKey:
+		return t.wantedSaltKey(id)
 	}
 	return "", nil, fmt.Errorf("%q is not a kind of desired record", kind)
 }

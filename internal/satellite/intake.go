@@ -37,7 +37,7 @@ func (s *Satellite) take(m link.Message) error {
 	switch m.Kind {
 	case orrery.DesiredPSC:
 		return s.takePSC(m)
-	case orrery.DesiredTenant, orrery.DesiredCredential, orrery.DesiredBinding:
+	case orrery.DesiredTenant, orrery.DesiredCredential, orrery.DesiredBinding, orrery.DesiredSaltKey:
 		s.takeItem(m)
 		return nil
 	case orrery.ReportSatellite:
@@ -96,6 +96,15 @@ func locate(m link.Message) (at place, problem string) {
 		if m.ID != b.PhysicalClusterID+"/"+b.RoleBindingID || b.RoleBindingID == "" {
 			return place{}, fmt.Sprintf("it is about %q, and its content about %q on %q", m.ID, b.RoleBindingID, b.PhysicalClusterID)
 		}
+	case orrery.DesiredSaltKey:
+		var k tenancy.SaltKey
+		if err := json.Unmarshal(m.Content, &k); err != nil || len(k.Key) != tenancy.SaltKeyBytes {
+			return place{}, "its content is not a salt key"
+		}
+		at = place{k.PhysicalClusterID, tenancy.StateKey(tenancy.StateSaltKey, k.PhysicalClusterID)}
+		if m.ID != k.PhysicalClusterID {
+			return place{}, fmt.Sprintf("it is about %q, and its content about %q", m.ID, k.PhysicalClusterID)
+		}
 	}
 	if !validPSC.MatchString(at.physicalClusterID) {
 		return place{}, fmt.Sprintf("%q is not the id of a physical Kafka cluster", at.physicalClusterID)
@@ -113,6 +122,8 @@ func locateKey(m link.Message) (place, bool) {
 		return place{physicalClusterID, tenancy.StateKey(tenancy.StateBinding, id)}, true
 	case m.Kind == orrery.DesiredTenant:
 		return place{"", tenancy.StateKey(tenancy.StateTenant, m.ID)}, true
+	case m.Kind == orrery.DesiredSaltKey:
+		return place{m.ID, tenancy.StateKey(tenancy.StateSaltKey, m.ID)}, true
 	}
 	return place{}, false
 }

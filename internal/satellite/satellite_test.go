@@ -1,6 +1,8 @@
 package satellite_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -112,6 +114,38 @@ func TestConvergedIsQuiet(t *testing.T) {
 	}
 	if due := time.Until(w.next); due < 20*time.Second {
 		t.Errorf("the next step is due in %s", due)
+	}
+}
+
+// TestSaltKey: it comes into the state topic as it is, and a damaged one not at all; its text is in no status.
+func TestSaltKey(t *testing.T) {
+	w := newWorld(t)
+	w.start(true)
+	key := tenancy.SaltKey{PhysicalClusterID: "pkc-a", Key: []byte(strings.Repeat("k", tenancy.SaltKeyBytes))}
+	m := message(orrery.DesiredSaltKey, "pkc-a", 1, key)
+	w.send(psc("pkc-a"), m)
+	w.until("the salt key is applied", w.applied(m.Key()))
+	var got tenancy.SaltKey
+	if err := json.Unmarshal(w.state("pkc-a")["salt-key/pkc-a"].Content, &got); err != nil || !bytes.Equal(got.Key, key.Key) {
+		t.Fatalf("the state has %+v, %v", got, err)
+	}
+	for number, bad := range []tenancy.SaltKey{
+		{PhysicalClusterID: "pkc-a", Key: []byte("short")}, {PhysicalClusterID: "pkc-b", Key: key.Key},
+	} {
+		w.send(message(orrery.DesiredSaltKey, "pkc-a", int64(number+2), bad))
+		w.until("it is refused", func() bool {
+			status := w.statuses[m.Key()]
+			return status.Generation.Number == int64(number+2) && !status.Applied && status.Reason != "" && !contains(status.Reason, "short")
+		})
+	}
+	m.Generation.Number = 10
+	gone := deleted(m)
+	w.send(gone)
+	w.until("it is gone", w.gone(m.Key()))
+	w.send(tombstone(gone))
+	w.converge()
+	if _, left := w.state("pkc-a")["salt-key/pkc-a"]; left {
+		t.Error("a tombstone left it in the state topic")
 	}
 }
 

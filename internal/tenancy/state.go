@@ -22,6 +22,7 @@ const (
 	StateTenant     = "tenant"     // tenant/lkc-…
 	StateCredential = "credential" // credential/KEY
 	StateBinding    = "binding"    // binding/rb-…
+	StateSaltKey    = "salt-key"   // salt-key/pkc-…
 	StateEndpoints  = "endpoints"  // endpoints/pkc-…: orrery.Endpoints, written by the satellite itself
 )
 
@@ -86,6 +87,17 @@ type Binding struct {
 	RoleName          string `json:"role_name"`
 	CRNPattern        string `json:"crn_pattern"`
 }
+
+// SaltKey is what the gateways of a physical cluster make the salts of API keys from that do not exist: the same on all
+// of them, and for good, or who compares two answers learns which keys exist. Content of link kind "salt-key" and of
+// state kind "salt-key", both with the id pkc-…. It is a secret: no log, error or answer has it.
+type SaltKey struct {
+	PhysicalClusterID string `json:"physical_cluster_id"`
+	Key               []byte `json:"key"` // SaltKeyBytes, in base 64
+}
+
+// SaltKeyBytes is the length of a SaltKey.
+const SaltKeyBytes = 32
 
 // LeaseDuration is for how long a gateway counts after it last renewed; it renews each third of it.
 const LeaseDuration = 9 * time.Second
