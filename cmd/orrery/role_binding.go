@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -29,7 +30,10 @@ or on topics, groups and transactional ids of a Kafka cluster, by name or, with 
   ResourceOwner        everything, and give others roles on it
   DeveloperRead        read topics, be in groups
   DeveloperWrite       write to topics, use transactional ids
-  DeveloperManage      create and delete topics, delete groups`,
+  DeveloperManage      create and delete topics, delete groups
+
+DeveloperWrite and DeveloperManage may also be on the Kafka cluster itself: idempotent writes, and the creation of
+any topic.`,
 		Example: `orrery role-binding create --service-account reports --role CloudClusterAdmin --cluster demo
 orrery role-binding create --service-account reports --role DeveloperRead --cluster demo --topic 'sales.*'
 orrery role-binding list`,
@@ -142,7 +146,11 @@ func (p *program) on(ctx context.Context, api *client.Client, f bindingFlags) (s
 		return "", usageError("leave --environment and --cluster out", "the role %s is for the whole organization", f.role)
 	case f.cluster != "":
 		c, err := p.cluster(ctx, api, f.environment, f.cluster)
-		return resourceName(c.Metadata, err)
+		name, err := resourceName(c.Metadata, err)
+		if err == nil && slices.Contains([]string{orrery.RoleDeveloperWrite, orrery.RoleDeveloperManage}, f.role) {
+			name += "/" + orrery.CRNKafka + "=" + c.ID // what these may do to a cluster, they may do to its Kafka
+		}
+		return name, err
 	case f.environment != "" || f.role == orrery.RoleEnvironmentAdmin:
 		e, err := p.environment(ctx, api, f.environment)
 		return resourceName(e.Metadata, err)

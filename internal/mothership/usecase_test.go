@@ -414,3 +414,44 @@ func TestRolesOnKafkaResources(t *testing.T) {
 	_, err = p.m.RoleBindingState(t.Context(), binding.ID)
 	p.fails(err, orrery.NotFound)
 }
+
+// TestEveryRole: all nine roles can be bound to all of their scopes, and reach the gateways of what the scope covers.
+func TestEveryRole(t *testing.T) {
+	p := start(t, fixture{})
+	c := p.usableCluster("orders", orrery.TypeBasic)
+	account := p.serviceAccount("app", "", orrery.CRN{})
+	organization, environment, cluster := p.first.Organization.CRN(), p.first.Environment.CRN(), c.CRN()
+	kafka := cluster.With(orrery.CRNKafka, c.ID)
+	topic, group, transactionalID := kafka.With(orrery.CRNTopic, "t"), kafka.With(orrery.CRNGroup, "g*"), kafka.With(orrery.CRNTransactionalID, "*")
+	scopes := map[string][]orrery.CRN{
+		orrery.RoleOrganizationAdmin: {organization},
+		orrery.RoleEnvironmentAdmin:  {environment},
+		orrery.RoleCloudClusterAdmin: {cluster},
+		orrery.RoleOperator:          {organization, environment, cluster},
+		orrery.RoleMetricsViewer:     {organization, environment, cluster},
+		orrery.RoleResourceOwner:     {topic, group, transactionalID},
+		orrery.RoleDeveloperRead:     {topic, group, transactionalID},
+		orrery.RoleDeveloperWrite:    {kafka, topic, transactionalID},
+		orrery.RoleDeveloperManage:   {kafka, topic, group, transactionalID},
+	}
+	var bindings []string
+	for _, role := range orrery.RoleNames() {
+		if len(scopes[role]) == 0 {
+			t.Errorf("%s is not tried", role)
+		}
+		for _, pattern := range scopes[role] {
+			b, err := p.m.CreateRoleBinding(t.Context(), p.admin, mothership.RoleBindingInput{Principal: orrery.Principal(account.PrincipalID), RoleName: role, CRNPattern: pattern.String()})
+			if err != nil {
+				t.Errorf("%s on %s: %v", role, pattern, err)
+			}
+			bindings = append(bindings, b.ID)
+		}
+	}
+	p.settle()
+	for _, id := range bindings {
+		state, err := p.m.RoleBindingState(t.Context(), id)
+		if message := p.satellite.known["binding/"+c.PhysicalClusterID+"/"+id]; err != nil || state.Phase != orrery.PhaseUsable || message.Deleted || len(message.Content) == 0 {
+			t.Errorf("%s: %+v, %v; on the link %s", id, state, err, message.Content)
+		}
+	}
+}
