@@ -68,7 +68,7 @@ type step struct {
 	// forward is the rewritten request for the broker; nil: it is not forwarded.
 	forward kmsg.Request
 	// finish rewrites the broker's response for the client; nil: it is passed as it is. It runs on the
-	// connection's write loop, after later requests may have been handled, and must not keep the request's byte
+	// goroutine that reads the broker, after later requests may have been handled, and must not keep the request's byte
 	// slices (names and topic ids are safe).
 	finish func(kmsg.Response) (kmsg.Response, error)
 	// answer is the gateway's own answer, used where forward is nil. With both nil there is no response (acks=0).

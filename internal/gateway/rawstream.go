@@ -84,7 +84,7 @@ func (f *fetchStream) pass() {
 		}
 	}
 	if flexible {
-		f.tags(version >= 16)
+		f.tags(true)
 	}
 }
 

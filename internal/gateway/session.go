@@ -37,7 +37,7 @@ type session struct {
 const maxRemembered = 4096
 
 // memory is what a connection remembers between requests. Handlers run on the read loop and their finish
-// functions on the write loop, so it has a lock.
+// functions where the broker is read, so it has a lock.
 type memory struct {
 	mu         sync.Mutex
 	groupTypes map[string]string // group id (logical) -> protocol type
