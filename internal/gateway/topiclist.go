@@ -21,7 +21,10 @@ import (
 
 const (
 	maxListedTopics = 1 << 18 // that are kept, of all tenants
-	topicPage       = 2000    // partitions; Apache Kafka's limit (max.request.partition.size.limit)
+	maxTopicPage    = 2000    // partitions; Apache Kafka's limit (max.request.partition.size.limit)
+	// firstTopicPage is how many partitions are asked for beyond those that were there last time. What a tenant does not
+	// fill is filled by the next tenants' topics.
+	firstTopicPage = 16
 	// maxTopicPages is beyond what a tenant can have, and ends a list whatever a broker answers.
 	maxTopicPages = 1000
 )
@@ -50,8 +53,8 @@ type topicList struct {
 	topics  []topic
 }
 
-// get returns a tenant's topics if they are those of a version.
-func (l *topicLists) get(key topicListKey, version int64) ([]topic, bool) {
+// get returns a tenant's topics as they were last, and whether they are those of a version.
+func (l *topicLists) get(key topicListKey, version int64) (last []topic, current bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	list, ok := l.lists[key]
@@ -93,12 +96,15 @@ func (s *session) ownTopics(ctx context.Context) ([]topic, error) {
 	if err != nil {
 		return nil, err
 	}
-	if known {
-		if topics, ok := g.lists.get(key, version); ok {
-			return topics, nil
-		}
+	last, current := g.lists.get(key, version)
+	if known && current {
+		return last, nil
 	}
-	topics, err := s.askOwnTopics(ctx)
+	page := int32(firstTopicPage)
+	for _, t := range last {
+		page = min(page+t.partitions, maxTopicPage)
+	}
+	topics, err := s.askOwnTopics(ctx, page)
 	if err != nil {
 		return nil, err
 	}
@@ -120,15 +126,16 @@ func (s *session) describableTopics(ctx context.Context) ([]topic, error) {
 	return allowed, err
 }
 
-// askOwnTopics reads the tenant's range of names from the broker.
-func (s *session) askOwnTopics(ctx context.Context) ([]topic, error) {
+// askOwnTopics reads the tenant's range of names from the broker, that many partitions first and then more at a time.
+func (s *session) askOwnTopics(ctx context.Context, page int32) ([]topic, error) {
 	request := kmsg.NewPtrDescribeTopicPartitionsRequest()
-	request.ResponsePartitionLimit = topicPage
 	cursor := kmsg.NewDescribeTopicPartitionsRequestCursor()
 	cursor.Topic = s.physical("")
 	request.Cursor = &cursor
 	var topics []topic
 	for range maxTopicPages {
+		request.ResponsePartitionLimit = page
+		page = min(4*page, maxTopicPage)
 		answer, err := s.gateway.control.requestAt(ctx, s.node, request)
 		if err != nil {
 			return nil, err

@@ -76,7 +76,7 @@ func (b *bench) manyConnections(ctx context.Context) (section string, err error)
 		return "", fmt.Errorf("after %v: %w", churned, err)
 	}
 	add(fmt.Sprintf("after a churn of %v", b.churn), fmt.Sprintf("%v; %v", after, churned), "as before")
-	return "### Connections\n\nOne gateway with " + fmt.Sprint(b.embedded) + " tenants on the embedded engine; the load is another process.\n\n" +
+	return "One gateway with " + fmt.Sprint(b.embedded) + " tenants on the embedded engine; the load is another process.\n\n" +
 		measured.Table([]string{"what", "the gateway's process", "goal"}, rows), nil
 }
 

@@ -1,5 +1,5 @@
 // Command scale measures a gateway with many connections and many tenants, and writes what it found, with the machine
-// and the commit, to a section of docs/measured.md. Each gateway is a process of its own; the embedded engine and the
+// and the commit, to sections of docs/measured.md. Each gateway is a process of its own; the embedded engine and the
 // load are this process. Times are measured and not judged; a leak, or memory far beyond its goal, is an error.
 package main
 
@@ -11,7 +11,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
@@ -41,20 +40,16 @@ func main() {
 	if isChild() {
 		exit("gateway", serveGateway())
 	}
-	out := flag.String("out", "docs/measured.md", "the file with the section to write, where all parts are measured")
+	out := flag.String("out", "docs/measured.md", "the file whose sections to write, one for each part")
 	only := flag.String("only", "", "one part: start, connections, embedded or apache; empty is all of them")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	report, err := measure(ctx, full, *only, os.Stderr)
-	if err == nil && *only == "" {
-		err = measured.Write(*out, "Scale", report)
-	} else if err == nil {
-		fmt.Println(report)
-	}
-	exit("scale", err)
+	exit("scale", measure(ctx, full, *only, os.Stderr, func(part, text string) error {
+		return measured.Write(*out, "Scale: "+part, "\n"+text)
+	}))
 }
 
 func exit(name string, err error) {
@@ -76,11 +71,11 @@ func (b *bench) say(format string, args ...any) {
 	fmt.Fprintf(b.progress, time.Now().Format("15:04:05 ")+format+"\n", args...)
 }
 
-// measure measures all parts, or one of them, and returns what was found in Markdown.
-func measure(ctx context.Context, s sizes, only string, progress io.Writer) (report string, err error) {
+// measure measures all parts, or one of them, and writes what was found of each in Markdown.
+func measure(ctx context.Context, s sizes, only string, progress io.Writer, write func(part, text string) error) (err error) {
 	b := &bench{sizes: s, progress: progress}
 	if b.dir, err = os.MkdirTemp("", "orrery-scale-"); err != nil {
-		return "", err
+		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
 	parts := []struct {
@@ -92,7 +87,6 @@ func measure(ctx context.Context, s sizes, only string, progress io.Writer) (rep
 		{"embedded", func(ctx context.Context) (string, error) { return b.manyTenants(ctx, kafkatest.Embedded, b.embedded) }},
 		{"apache", func(ctx context.Context) (string, error) { return b.manyTenants(ctx, kafkatest.Apache, b.apache) }},
 	}
-	var text strings.Builder
 	known := only == ""
 	for _, p := range parts {
 		if only != "" && only != p.name || p.name == "apache" && b.apache == 0 {
@@ -100,14 +94,16 @@ func measure(ctx context.Context, s sizes, only string, progress io.Writer) (rep
 		}
 		known = true
 		b.say("measuring %s ...", p.name)
-		section, err := p.run(ctx)
-		if err != nil {
-			return "", fmt.Errorf("%s: %w", p.name, err)
+		text, err := p.run(ctx)
+		if err == nil {
+			err = write(p.name, text)
 		}
-		text.WriteString("\n" + section)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
 	}
 	if !known {
-		return "", fmt.Errorf("there is no part %q", only)
+		return fmt.Errorf("there is no part %q", only)
 	}
-	return text.String(), nil
+	return nil
 }

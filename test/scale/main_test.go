@@ -18,7 +18,11 @@ func TestMain(m *testing.M) {
 // A small run finds no leak and a row for everything.
 func TestSmall(t *testing.T) {
 	small := sizes{connections: 60, churn: time.Second, embedded: 30, state: 100, rounds: 1, warming: 1, requests: 20}
-	report, err := measure(t.Context(), small, "", t.Output())
+	var report string
+	err := measure(t.Context(), small, "", t.Output(), func(part, text string) error {
+		report += part + "\n" + text
+		return nil
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

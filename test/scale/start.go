@@ -20,7 +20,7 @@ func (b *bench) starts(ctx context.Context) (string, error) {
 		}
 		rows = append(rows, row)
 	}
-	return "### Start\n\nFrom the start of a gateway's process until it takes clients, on the embedded engine.\n\n" +
+	return "From the start of a gateway's process until it takes clients, on the embedded engine.\n\n" +
 		measured.Table([]string{"state", "ready after", "CPU time", "the gateway's process"}, rows), nil
 }
 

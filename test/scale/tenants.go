@@ -195,27 +195,27 @@ func (b *bench) manyTenants(ctx context.Context, engine kafkatest.Engine, tenant
 		}
 		rows = append(rows, row)
 	}
-	return fmt.Sprintf("### %d tenants on the engine %s\n\nEach with %d topics and %d groups, beside a cluster with one such tenant; %d connections, which ask one after another, "+
-		"median of %d rounds that alternate, %d requests each. The ratios are the medians of each round's.\n\n", tenants, engine, topicsEach, groupsEach, seats, b.rounds, b.requests) +
+	return fmt.Sprintf("%d tenants on the engine %s, each with %d topics and %d groups, beside a cluster with one such tenant; %d connections, which ask one after another, "+
+		"which alternate with the other cluster's; medians of %d rounds of %d requests. The ratios are the medians of the rounds'.\n\n", tenants, engine, topicsEach, groupsEach, seats, b.rounds, b.requests) +
 		measured.Table([]string{"request", "one tenant", "many", "ratio", "ratio of the means", "goal"}, rows), nil
 }
 
-// compare asks in both worlds by turns.
+// compare asks in both worlds by turns, as many at a time as there are seats.
 func (b *bench) compare(ctx context.Context, k kind, both [2][]*seat) ([]string, error) {
 	var alone, beside, ratios, means []float64 // of each round; seconds
 	for round := range b.warming + b.rounds {
-		var median, mean [2]float64
-		for turn := range 2 {
+		var took [2][]float64
+		for turn := range 2 * max(k.requests(b.sizes)/seats, 1) {
 			which := (turn + round) % 2
-			took, err := b.ask(ctx, k, both[which])
+			more, err := ask(ctx, k, both[which])
 			if err != nil {
 				return nil, err
 			}
-			median[which], mean[which] = middle(took), average(took)
+			took[which] = append(took[which], more...)
 		}
 		if round >= b.warming {
-			alone, beside = append(alone, median[0]), append(beside, median[1])
-			ratios, means = append(ratios, median[1]/median[0]), append(means, mean[1]/mean[0])
+			alone, beside = append(alone, middle(took[0])), append(beside, middle(took[1]))
+			ratios, means = append(ratios, middle(took[1])/middle(took[0])), append(means, average(took[1])/average(took[0]))
 		}
 	}
 	row := []string{k.name, milliseconds(middle(alone)), milliseconds(middle(beside)), fmt.Sprintf("%.2f", middle(ratios)), fmt.Sprintf("%.2f", middle(means)), k.goal}
@@ -223,32 +223,18 @@ func (b *bench) compare(ctx context.Context, k kind, both [2][]*seat) ([]string,
 	return row, nil
 }
 
-// ask returns how long each request of a round took, in seconds.
-func (b *bench) ask(ctx context.Context, k kind, clients []*seat) ([]float64, error) {
-	n := k.requests(b.sizes)
-	took := make([]float64, n)
-	each := func(i int) error {
-		d, err := k.ask(ctx, clients[i%len(clients)])
-		took[i] = d.Seconds()
-		return err
-	}
-	if !k.atOnce {
-		for i := range n {
-			if err := each(i); err != nil {
-				return nil, err
-			}
-		}
-		return took, nil
-	}
+// ask asks once at each seat, and returns how long each request took, in seconds.
+func ask(ctx context.Context, k kind, clients []*seat) ([]float64, error) {
+	took := make([]float64, len(clients))
 	var working errgroup.Group
-	for first := range clients {
+	if !k.atOnce {
+		working.SetLimit(1)
+	}
+	for i, client := range clients {
 		working.Go(func() error {
-			for i := first; i < n; i += len(clients) {
-				if err := each(i); err != nil {
-					return err
-				}
-			}
-			return nil
+			d, err := k.ask(ctx, client)
+			took[i] = d.Seconds()
+			return err
 		})
 	}
 	return took, working.Wait()

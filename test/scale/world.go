@@ -99,7 +99,7 @@ func (w *world) open(ctx context.Context, dir string, c contents) (err error) {
 		return err
 	}
 	if err := w.fill(ctx, admin, c); err != nil {
-		return err
+		return fmt.Errorf("%w\n%s", err, w.kafka.Logs())
 	}
 	return w.openGateway(ctx, dir, c)
 }
@@ -172,6 +172,10 @@ func stateRecord(kind, id string, content any) (*kgo.Record, error) {
 
 // fill makes the tenants' topics and groups, behind the gateway's back because that is quicker.
 func (w *world) fill(ctx context.Context, admin *kadm.Client, c contents) error {
+	// Apache Kafka makes the topic of its groups when the first is asked for, which takes it long beside thousands.
+	if err := eventually(ctx, func() error { return admin.FindGroupCoordinators(ctx, "first").Error() }); err != nil {
+		return fmt.Errorf("finding a coordinator: %w", err)
+	}
 	const batch = 20 // tenants
 	for first := 0; first < len(w.tenants) && c.topics > 0; first += batch {
 		var topics []string
