@@ -24,17 +24,19 @@ type CRNElement struct {
 
 // The element types that this service uses.
 const (
-	CRNOrganization    = "organization"
-	CRNEnvironment     = "environment"
-	CRNCloudCluster    = "cloud-cluster"
-	CRNKafka           = "kafka"
-	CRNTopic           = "topic"
-	CRNGroup           = "group"
-	CRNTransactionalID = "transactional-id"
-	CRNServiceAccount  = "service-account"
-	CRNUser            = "user"
-	CRNAPIKey          = "api-key"
-	CRNRoleBinding     = "role-binding"
+	CRNOrganization     = "organization"
+	CRNEnvironment      = "environment"
+	CRNCloudCluster     = "cloud-cluster"
+	CRNKafka            = "kafka"
+	CRNTopic            = "topic"
+	CRNGroup            = "group"
+	CRNTransactionalID  = "transactional-id"
+	CRNServiceAccount   = "service-account"
+	CRNUser             = "user"
+	CRNAPIKey           = "api-key"
+	CRNRoleBinding      = "role-binding"
+	CRNIdentityProvider = "identity-provider"
+	CRNIdentityPool     = "identity-pool"
 )
 
 const maxCRNLength = 1024

@@ -7,12 +7,14 @@ import (
 
 // Kinds of desired record, the first half of a record's key on the link.
 const (
-	DesiredPSC        = "psc"        // id pkc-…; content PSCSpec
-	DesiredTenant     = "tenant"     // id lkc-…; content tenancy.Tenant
-	DesiredCredential = "credential" // id pkc-…/KEY; content tenancy.Credential
-	DesiredBinding    = "binding"    // id pkc-…/rb-…; content tenancy.Binding
-	DesiredSaltKey    = "salt-key"   // id pkc-…; content tenancy.SaltKey
-	ReportSatellite   = "satellite"  // status only: id sat-…; content Satellite
+	DesiredPSC              = "psc"               // id pkc-…; content PSCSpec
+	DesiredTenant           = "tenant"            // id lkc-…; content tenancy.Tenant
+	DesiredCredential       = "credential"        // id pkc-…/KEY; content tenancy.Credential
+	DesiredBinding          = "binding"           // id pkc-…/rb-…; content tenancy.Binding
+	DesiredSaltKey          = "salt-key"          // id pkc-…; content tenancy.SaltKey
+	DesiredIdentityProvider = "identity-provider" // id pkc-…/op-…; content tenancy.IdentityProvider
+	DesiredIdentityPool     = "identity-pool"     // id pkc-…/pool-…; content tenancy.IdentityPool
+	ReportSatellite         = "satellite"         // status only: id sat-…; content Satellite
 )
 
 // Desired is the mothership's outbox: one record of desired state for one satellite, with what was published of
@@ -35,9 +37,11 @@ type Desired struct {
 	// Gone is true once nothing is left of a deleted record; then the tombstone is sent and the row removed.
 	Gone bool `json:"gone,omitempty"`
 	// Reason is why it is not applied yet, from the satellite.
-	Reason    string    `json:"reason,omitempty"`
-	CreatedAt time.Time `json:"created_at"`
-	UpdatedAt time.Time `json:"updated_at"`
+	Reason string `json:"reason,omitempty"`
+	// KeySet is what was last reported of an identity provider's keys.
+	KeySet    *KeySetStatus `json:"key_set,omitempty"`
+	CreatedAt time.Time     `json:"created_at"`
+	UpdatedAt time.Time     `json:"updated_at"`
 }
 
 // Key returns KIND/ID, the record's key on the link and in the store.
@@ -58,6 +62,8 @@ type Status struct {
 	Reason string `json:"reason,omitempty"`
 	// PSC is set for DesiredPSC.
 	PSC *PSCStatus `json:"psc,omitempty"`
+	// KeySet is set for DesiredIdentityProvider, once something is known.
+	KeySet *KeySetStatus `json:"key_set,omitempty"`
 	// Local is the spec of a physical cluster that comes from the satellite's own configuration and not from the
 	// mothership, which shows it and leaves it alone: the control plane's own Kafka.
 	Local *PSCSpec `json:"local,omitempty"`

@@ -9,18 +9,20 @@ import (
 
 // Prefixes of identifiers, as users of Confluent Cloud know them.
 const (
-	PrefixEnvironment    = "env"
-	PrefixLogicalKafka   = "lkc"
-	PrefixPhysicalKafka  = "pkc"
-	PrefixServiceAccount = "sa"
-	PrefixUser           = "u"
-	PrefixRoleBinding    = "rb"
-	PrefixSatellite      = "sat"
-	idLength             = 6
-	apiKeyIDLength       = 16
-	secretBytes          = 32
-	idAlphabet           = "0123456789bcdfghjkmnpqrstvwxyz" // no vowels, no l: no words, no look-alikes
-	apiKeyAlphabet       = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+	PrefixEnvironment      = "env"
+	PrefixLogicalKafka     = "lkc"
+	PrefixPhysicalKafka    = "pkc"
+	PrefixServiceAccount   = "sa"
+	PrefixUser             = "u"
+	PrefixRoleBinding      = "rb"
+	PrefixSatellite        = "sat"
+	PrefixIdentityProvider = "op"
+	PrefixIdentityPool     = "pool"
+	idLength               = 6
+	apiKeyIDLength         = 16
+	secretBytes            = 32
+	idAlphabet             = "0123456789bcdfghjkmnpqrstvwxyz" // no vowels, no l: no words, no look-alikes
+	apiKeyAlphabet         = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 )
 
 // NewID returns PREFIX-XXXXXX with random characters read from random (30 bits; the caller checks that it is

@@ -26,7 +26,7 @@ func RoleNames() []string {
 type RoleBinding struct {
 	ID             string    `json:"id"`
 	OrganizationID string    `json:"organization_id"`
-	Principal      string    `json:"principal"` // User:u-… or User:sa-…
+	Principal      string    `json:"principal"` // User:u-…, User:sa-… or User:pool-…
 	RoleName       string    `json:"role_name"`
 	CRNPattern     string    `json:"crn_pattern"`
 	State          Lifecycle `json:"state"`

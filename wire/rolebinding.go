@@ -10,7 +10,7 @@ type RoleBinding struct {
 	Kind       string   `json:"kind,omitempty" enum:"RoleBinding" access:"read-only"`
 	ID         string   `json:"id,omitempty" access:"read-only"`
 	Metadata   Metadata `json:"metadata,omitzero" access:"read-only"`
-	Principal  string   `json:"principal"` // User:u-… or User:sa-…
+	Principal  string   `json:"principal"` // User:u-…, User:sa-… or User:pool-…
 	RoleName   string   `json:"role_name" enum:"OrganizationAdmin,EnvironmentAdmin,CloudClusterAdmin,Operator,MetricsViewer,ResourceOwner,DeveloperRead,DeveloperWrite,DeveloperManage"`
 	CRNPattern string   `json:"crn_pattern"`
 }

@@ -57,7 +57,8 @@ var roles = map[string]role{
 			ResourceCluster:         Operations(OperationDescribe, OperationDescribeConfigs),
 			ResourceTransactionalID: Operations(OperationDescribe),
 		},
-		views: []string{orrery.CRNOrganization, orrery.CRNEnvironment, orrery.CRNCloudCluster, orrery.CRNServiceAccount, orrery.CRNAPIKey},
+		views: []string{orrery.CRNOrganization, orrery.CRNEnvironment, orrery.CRNCloudCluster, orrery.CRNServiceAccount, orrery.CRNAPIKey,
+			orrery.CRNIdentityProvider, orrery.CRNIdentityPool},
 	},
 	// MetricsViewer sees which clusters there are, to ask for their metrics, and nothing that Kafka says.
 	orrery.RoleMetricsViewer: {

@@ -43,6 +43,16 @@ func golden(t *testing.T) map[string]link.Message {
 			Verifiers: orrery.Verifiers{Plain: orrery.PlainVerifier{Salt: []byte("salt"), Hash: []byte("hash")}, SCRAMSHA256: verifier, SCRAMSHA512: verifier}}},
 		"binding": {orrery.DesiredBinding, "pkc-bcdf01/rb-bcdf05", false, tenancy.Binding{
 			PhysicalClusterID: "pkc-bcdf01", RoleBindingID: "rb-bcdf05", Principal: "User:sa-bcdf04", RoleName: "CloudClusterAdmin", CRNPattern: "crn://confluent.cloud/organization=o/environment=env-bcdf03/cloud-cluster=lkc-bcdf02"}},
+		"identity-provider": {orrery.DesiredIdentityProvider, "pkc-bcdf01/op-bcdf07", false, tenancy.IdentityProvider{
+			PhysicalClusterID: "pkc-bcdf01", IdentityProviderID: "op-bcdf07", OrganizationID: "3f1d7a52-0000-4000-8000-000000000000",
+			Issuer: "https://idp.example.com", JWKSURI: "https://idp.example.com/keys", Audiences: []string{"kafka"}}},
+		"identity-pool": {orrery.DesiredIdentityPool, "pkc-bcdf01/pool-bcdf08", false, tenancy.IdentityPool{
+			PhysicalClusterID: "pkc-bcdf01", IdentityPoolID: "pool-bcdf08", IdentityProviderID: "op-bcdf07", OrganizationID: "3f1d7a52-0000-4000-8000-000000000000",
+			IdentityClaim: "claims.sub", Filter: `claims.group == "eng"`}},
+		"key-set-status": {orrery.DesiredIdentityProvider, "pkc-bcdf01/op-bcdf07", false, orrery.Status{
+			Generation: generation, Applied: true, KeySet: &orrery.KeySetStatus{
+				Keys:    []orrery.PublicKey{{KeyType: "RSA", KeyID: "k1", Algorithm: "RS256", Use: "sig"}},
+				Fetched: orrery.Condition{Type: orrery.ConditionKeysFetched, Status: orrery.False, Reason: "FetchFailed", Message: "the server answers 500", Since: at}}}},
 		"salt-key": {orrery.DesiredSaltKey, "pkc-bcdf01", false, tenancy.SaltKey{PhysicalClusterID: "pkc-bcdf01", Key: []byte("01234567890123456789012345678901")}},
 		"status": {orrery.DesiredPSC, "pkc-bcdf01", false, orrery.Status{
 			Generation: generation, Applied: true, Gone: true, Reason: "BrokerStopped", PSC: &orrery.PSCStatus{

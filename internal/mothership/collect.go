@@ -158,6 +158,9 @@ func (t *transaction) readLocal(message link.Message, status orrery.Status) (rep
 func observe(d orrery.Desired, status orrery.Status) orrery.Desired {
 	same := d.Observed == status.Generation
 	d.Observed, d.Reason = status.Generation, bounded(status.Reason)
+	if d.KeySet = status.KeySet; d.KeySet != nil {
+		d.KeySet.Fetched.Message = bounded(d.KeySet.Fetched.Message)
+	}
 	if d.Observed != d.Generation {
 		d.Applied, d.Gone = false, false
 		return d
@@ -215,14 +218,12 @@ func (t *transaction) collect(message link.Message) error {
 // settleRecord has the waits looked at that a record's status may end.
 func (t *transaction) settleRecord(d orrery.Desired) error {
 	pscID, id, _ := strings.Cut(d.ID, "/")
-	switch d.Kind {
-	case orrery.DesiredTenant:
+	if d.Kind == orrery.DesiredTenant {
 		t.settle(settleCluster + d.ID)
 		return nil
-	case orrery.DesiredCredential:
-		t.settle(settleAPIKey + id)
-	case orrery.DesiredBinding:
-		t.settle(settleRoleBinding + id)
+	}
+	if prefix, ok := settleOf[d.Kind]; ok {
+		t.settle(prefix + id)
 	}
 	return t.settleClusters(pscID, orrery.PhasePending)
 }

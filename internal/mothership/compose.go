@@ -14,9 +14,11 @@ import (
 // Keys of the compose queue are keys of desired records (psc/…, tenant/…, credential/…, binding/…) and these, which
 // stand for many records.
 const (
-	composeAPIKey       = "key/"          // + KEY: its credential wherever it is or is to be
-	composeRoleBinding  = "rolebinding/"  // + rb-…: its binding wherever it is or is to be
-	composeOrganization = "organization/" // + pkc-…/ORGANIZATION: all Cloud keys and bindings of one organization there
+	composeAPIKey           = "key/"              // + KEY: its credential wherever it is or is to be
+	composeRoleBinding      = "rolebinding/"      // + rb-…: its binding wherever it is or is to be
+	composeIdentityProvider = "identityprovider/" // + op-…: its record wherever it is or is to be
+	composeIdentityPool     = "identitypool/"     // + pool-…: its record wherever it is or is to be
+	composeOrganization     = "organization/"     // + pkc-…/ORGANIZATION: all that eachShared has of one organization there
 )
 
 // ComposeStep recomputes queued desired records.
@@ -37,6 +39,18 @@ func (t *transaction) composeKey(key string) error {
 		return t.composeAPIKey(strings.TrimPrefix(key, composeAPIKey))
 	case strings.HasPrefix(key, composeRoleBinding):
 		return t.composeRoleBinding(strings.TrimPrefix(key, composeRoleBinding))
+	case strings.HasPrefix(key, composeIdentityProvider):
+		p, ok, err := find(t.IdentityProviders(), id)
+		if err != nil || !ok {
+			return err
+		}
+		return t.composeShared(orrery.DesiredIdentityProvider, id, p.OrganizationID)
+	case strings.HasPrefix(key, composeIdentityPool):
+		p, ok, err := find(t.IdentityPools(), id)
+		if err != nil || !ok {
+			return err
+		}
+		return t.composeShared(orrery.DesiredIdentityPool, id, p.OrganizationID)
 	case strings.HasPrefix(key, composeOrganization):
 		pscID, organizationID, _ := strings.Cut(strings.TrimPrefix(key, composeOrganization), "/")
 		return t.composeOrganization(pscID, organizationID)
@@ -62,10 +76,13 @@ func (t *transaction) composeRoleBinding(id string) error {
 	if err != nil || !ok {
 		return err
 	}
-	places, err := t.placesOf(binding.OrganizationID)
-	for _, pscID := range places {
-		t.compose(orrery.DesiredBinding + "/" + pscID + "/" + id)
-	}
+	return t.composeShared(orrery.DesiredBinding, id, binding.OrganizationID)
+}
+
+// composeShared asks for the records of something of an organization wherever the organization has a cluster.
+func (t *transaction) composeShared(kind, id, organizationID string) error {
+	keys, err := t.sharedRecords(kind, id, organizationID)
+	t.compose(keys...)
 	return err
 }
 
@@ -78,7 +95,7 @@ func (t *transaction) composeOrganization(pscID, organizationID string) error {
 }
 
 // eachShared calls f with the key of each record that an organization may have on a physical cluster beside those
-// of its clusters: Cloud keys and role bindings.
+// of its clusters: Cloud keys, identity providers and pools, and role bindings.
 func (t *transaction) eachShared(pscID, organizationID string, f func(recordKey string) error) error {
 	cloudKeys := store.Query{Where: map[store.Field]string{store.OrganizationID: organizationID, store.ResourceKind: orrery.APIKeyCloud}}
 	err := each(t.APIKeys(), cloudKeys, func(k orrery.APIKey) error {
@@ -87,7 +104,20 @@ func (t *transaction) eachShared(pscID, organizationID string, f func(recordKey 
 	if err != nil {
 		return err
 	}
-	return each(t.RoleBindings(), store.Where(store.OrganizationID, organizationID), func(b orrery.RoleBinding) error {
+	all := store.Where(store.OrganizationID, organizationID)
+	err = each(t.IdentityProviders(), all, func(p orrery.IdentityProvider) error {
+		return f(orrery.DesiredIdentityProvider + "/" + pscID + "/" + p.ID)
+	})
+	if err != nil {
+		return err
+	}
+	err = each(t.IdentityPools(), all, func(p orrery.IdentityPool) error {
+		return f(orrery.DesiredIdentityPool + "/" + pscID + "/" + p.ID)
+	})
+	if err != nil {
+		return err
+	}
+	return each(t.RoleBindings(), all, func(b orrery.RoleBinding) error {
 		return f(orrery.DesiredBinding + "/" + pscID + "/" + b.ID)
 	})
 }

@@ -114,7 +114,46 @@ type APIKeyFilter struct {
 	ResourceID string
 }
 
-// RoleBindingInput is a new role binding. Principal is User:u-… or User:sa-….
+// IdentityProviderInput is a new identity provider. Issuer and JWKSURI are https URIs, and fixed at creation.
+type IdentityProviderInput struct {
+	DisplayName string
+	Description string
+	Issuer      string
+	JWKSURI     string
+	Audiences   []string
+}
+
+// IdentityProviderChange changes the fields that are not nil.
+type IdentityProviderChange struct {
+	DisplayName *string
+	Description *string
+	Audiences   *[]string
+}
+
+// IdentityProvider is an identity provider with what satellites say about its keys.
+type IdentityProvider struct {
+	orrery.IdentityProvider
+	// KeySet is nil until a satellite has said something; an organization without clusters has none.
+	KeySet *orrery.KeySetStatus
+}
+
+// IdentityPoolInput is a new identity pool. Filter is a CEL expression over claims, IdentityClaim a claim's name.
+type IdentityPoolInput struct {
+	DisplayName   string
+	Description   string
+	IdentityClaim string
+	Filter        string
+}
+
+// IdentityPoolChange changes the fields that are not nil.
+type IdentityPoolChange struct {
+	DisplayName   *string
+	Description   *string
+	IdentityClaim *string
+	Filter        *string
+}
+
+// RoleBindingInput is a new role binding. Principal is User:u-…, User:sa-… or User:pool-….
 type RoleBindingInput struct {
 	Principal  string
 	RoleName   string

@@ -128,10 +128,6 @@ func (t *transaction) forget(d orrery.Desired) error {
 		return nil // nobody waits for it
 	}
 	pscID, id, _ := strings.Cut(d.ID, "/")
-	if d.Kind == orrery.DesiredCredential {
-		t.settle(settleAPIKey + id)
-	} else {
-		t.settle(settleRoleBinding + id)
-	}
+	t.settle(settleOf[d.Kind] + id)
 	return t.settleClusters(pscID, orrery.PhaseDeleting)
 }

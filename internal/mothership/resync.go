@@ -19,6 +19,12 @@ func (m *Mothership) Resync(ctx context.Context) error {
 		resync(m, store.Tx.RoleBindings, func(b orrery.RoleBinding) []job {
 			return []job{{LoopCompose, composeRoleBinding + b.ID}, {LoopSettle, settleRoleBinding + b.ID}}
 		}),
+		resync(m, store.Tx.IdentityProviders, func(p orrery.IdentityProvider) []job {
+			return []job{{LoopCompose, composeIdentityProvider + p.ID}, {LoopSettle, settleIdentityProvider + p.ID}}
+		}),
+		resync(m, store.Tx.IdentityPools, func(p orrery.IdentityPool) []job {
+			return []job{{LoopCompose, composeIdentityPool + p.ID}, {LoopSettle, settleIdentityPool + p.ID}}
+		}),
 		resync(m, store.Tx.ServiceAccounts, func(s orrery.ServiceAccount) []job {
 			return []job{{LoopSettle, settleServiceAccount + s.ID}}
 		}),

@@ -73,16 +73,28 @@ func (t *transaction) checkBinding(in RoleBindingInput) error {
 	}
 	principalID, ok := strings.CutPrefix(in.Principal, "User:")
 	if !ok {
-		return orrery.InvalidField("/principal", "the principal is User:u-… or User:sa-…")
+		return orrery.InvalidField("/principal", "the principal is User:u-…, User:sa-… or User:pool-…")
 	}
-	organizationID, err := t.organizationOf(principalID)
+	organizationID, err := t.organizationOfPrincipal(principalID)
 	if err != nil {
 		return err
 	}
 	if organizationID != t.actor.OrganizationID {
-		return orrery.InvalidField("/principal", "there is no user or service account %q", principalID)
+		return orrery.InvalidField("/principal", "there is no user, service account or identity pool %q", principalID)
 	}
 	return t.freeBinding(in)
+}
+
+// organizationOfPrincipal is organizationOf, for identity pools too, which have rights and no keys.
+func (t *transaction) organizationOfPrincipal(id string) (string, error) {
+	if !orrery.HasPrefix(id, orrery.PrefixIdentityPool) {
+		return t.organizationOf(id)
+	}
+	pool, _, err := find(t.IdentityPools(), id)
+	if pool.State.Phase == orrery.PhaseDeleting {
+		return "", err
+	}
+	return pool.OrganizationID, err
 }
 
 // patternExists returns an Invalid error where a pattern names an environment or cluster that is not there.

@@ -12,11 +12,19 @@ import (
 
 // Keys of the settle queue.
 const (
-	settleAPIKey         = "key/"
-	settleRoleBinding    = "rolebinding/"
-	settleCluster        = "cluster/"
-	settleServiceAccount = "serviceaccount/"
+	settleAPIKey           = "key/"
+	settleRoleBinding      = "rolebinding/"
+	settleCluster          = "cluster/"
+	settleServiceAccount   = "serviceaccount/"
+	settleIdentityProvider = "identityprovider/"
+	settleIdentityPool     = "identitypool/"
 )
+
+// settleOf has, by kind of a desired record pkc-…/ID, the prefix of the settle key of what has the record.
+var settleOf = map[string]string{
+	orrery.DesiredCredential: settleAPIKey, orrery.DesiredBinding: settleRoleBinding,
+	orrery.DesiredIdentityProvider: settleIdentityProvider, orrery.DesiredIdentityPool: settleIdentityPool,
+}
 
 // SettleStep ends waits: a creation that is in force everywhere becomes usable, one that is past its deadline is
 // withdrawn, a deletion of which nothing is left goes away. A creation is in the queue for its deadline.
@@ -39,6 +47,10 @@ func (t *transaction) settleKey(key string) error {
 		return t.settleCluster(id)
 	case settleServiceAccount:
 		return t.settleServiceAccount(id)
+	case settleIdentityProvider:
+		return t.settleIdentityProvider(id)
+	case settleIdentityPool:
+		return t.settleIdentityPool(id)
 	}
 	return fmt.Errorf("%q is not a key of the settle queue", key)
 }
@@ -93,12 +105,8 @@ func (t *transaction) settleRoleBinding(id string) error {
 		withdraw: func() error { return t.deleteBinding(binding, true) },
 		remove:   func() error { return t.RoleBindings().Delete(id) },
 	}
-	places, err := t.placesOf(binding.OrganizationID)
-	if err != nil {
+	if w.records, err = t.sharedRecords(orrery.DesiredBinding, id, binding.OrganizationID); err != nil {
 		return err
-	}
-	for _, pscID := range places {
-		w.records = append(w.records, orrery.DesiredBinding+"/"+pscID+"/"+id)
 	}
 	if principalID := strings.TrimPrefix(binding.Principal, "User:"); orrery.HasPrefix(principalID, orrery.PrefixServiceAccount) {
 		w.owner = settleServiceAccount + principalID
@@ -106,7 +114,7 @@ func (t *transaction) settleRoleBinding(id string) error {
 	return t.settleWait(w)
 }
 
-// wait is an API key or role binding on its way in or out.
+// wait is an API key, role binding, identity provider or identity pool on its way in or out.
 type wait struct {
 	state          orrery.Lifecycle
 	queueKey       string

@@ -22,6 +22,10 @@ func (t *transaction) wanted(kind, id string) (satelliteID string, document any,
 		return t.wantedCredential(id)
 	case orrery.DesiredBinding:
 		return t.wantedBinding(id)
+	case orrery.DesiredIdentityProvider:
+		return t.wantedIdentityProvider(id)
+	case orrery.DesiredIdentityPool:
+		return t.wantedIdentityPool(id)
 	case orrery.DesiredSaltKey:
 		return t.wantedSaltKey(id)
 	}

@@ -49,6 +49,16 @@ var attempts = map[string]attempt{
 	"createRoleBinding":      {body: `{"principal":"User:{account}","role_name":"OrganizationAdmin","crn_pattern":"crn://confluent.cloud/organization={organization}"}`, stranger: []int{400, 403, 404}, powerless: []int{403, 404}},
 	"getRoleBinding":         {object: "{binding}", stranger: []int{404}, powerless: []int{403, 404}},
 	"deleteRoleBinding":      {object: "{binding}", stranger: []int{404}, powerless: []int{403, 404}},
+	"listIdentityProviders":  {stranger: []int{200}, powerless: []int{200}},
+	"createIdentityProvider": {body: `{"display_name":"mine","issuer":"https://idp.example","jwks_uri":"https://idp.example/keys"}`, stranger: []int{201}, powerless: []int{403}},
+	"getIdentityProvider":    {object: "{provider}", stranger: []int{404}, powerless: []int{403, 404}},
+	"updateIdentityProvider": {object: "{provider}", body: `{"description":"stolen"}`, stranger: []int{404}, powerless: []int{403, 404}},
+	"deleteIdentityProvider": {object: "{provider}", stranger: []int{404}, powerless: []int{403, 404}},
+	"listIdentityPools":      {path: "/iam/v2/identity-providers/{provider}/identity-pools", stranger: []int{404}, powerless: []int{403, 404}},
+	"createIdentityPool":     {path: "/iam/v2/identity-providers/{provider}/identity-pools", body: `{"display_name":"mine","identity_claim":"sub","filter":"true"}`, stranger: []int{404}, powerless: []int{403, 404}},
+	"getIdentityPool":        {path: "/iam/v2/identity-providers/{provider}/identity-pools/{pool}", stranger: []int{404}, powerless: []int{403, 404}},
+	"updateIdentityPool":     {object: "{pool}", path: "/iam/v2/identity-providers/{provider}/identity-pools/{pool}", body: `{"filter":"true"}`, stranger: []int{404}, powerless: []int{403, 404}},
+	"deleteIdentityPool":     {path: "/iam/v2/identity-providers/{provider}/identity-pools/{pool}", stranger: []int{404}, powerless: []int{403, 404}},
 	"listSatellites":         {stranger: []int{403}, powerless: []int{403}},
 	"getSatellite":           {object: satelliteID, stranger: []int{403, 404}, powerless: []int{403, 404}},
 	"listPhysicalClusters":   {stranger: []int{403}, powerless: []int{403}},
@@ -113,10 +123,13 @@ func (p *platform) ownedObjects() []string {
 	key := p.send(p.admin, "POST", "/iam/v2/api-keys", `{"spec":{"owner":{"id":"`+account+`"},"resource":{"id":"`+cluster+`"}}}`).want(p.t, 202).field(p.t, "id")
 	pattern := "crn://confluent.cloud/organization=" + p.first.Organization.ID + "/environment=" + p.first.Environment.ID + "/cloud-cluster=" + cluster
 	binding := p.send(p.admin, "POST", "/iam/v2/role-bindings", `{"principal":"User:`+account+`","role_name":"CloudClusterAdmin","crn_pattern":"`+pattern+`"}`).want(p.t, 201).field(p.t, "id")
+	provider := p.send(p.admin, "POST", "/iam/v2/identity-providers", `{"display_name":"owned","issuer":"https://idp.example","jwks_uri":"https://idp.example/keys"}`).want(p.t, 201).field(p.t, "id")
+	pool := p.send(p.admin, "POST", "/iam/v2/identity-providers/"+provider+"/identity-pools", `{"display_name":"owned","identity_claim":"sub","filter":"false"}`).want(p.t, 201).field(p.t, "id")
 	physical := p.send(p.admin, "GET", "/orrery/v1/physical-clusters", "").want(p.t, 200).field(p.t, "data.0.id")
 	return []string{
 		"{organization}", p.first.Organization.ID, "{environment}", p.first.Environment.ID, "{user}", p.first.User.ID,
 		"{cluster}", cluster, "{account}", account, "{key}", key, "{binding}", binding, "{physical}", physical,
+		"{provider}", provider, "{pool}", pool,
 	}
 }
 
@@ -141,7 +154,7 @@ func (p *platform) everything(owned []string) string {
 	for _, path := range []string{
 		"/org/v2/organizations", "/org/v2/environments", "/cmk/v2/clusters?environment={environment}", "/iam/v2/service-accounts?display_name=owned",
 		"/iam/v2/users", "/iam/v2/api-keys", "/iam/v2/role-bindings?crn_pattern=crn://confluent.cloud/organization={organization}/*",
-		"/orrery/v1/placement-decisions",
+		"/orrery/v1/placement-decisions", "/iam/v2/identity-providers", "/iam/v2/identity-providers/{provider}/identity-pools",
 	} {
 		all.WriteString(p.send(p.admin, "GET", strings.NewReplacer(owned...).Replace(path), "").want(p.t, 200).body)
 	}

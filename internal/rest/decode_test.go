@@ -71,6 +71,10 @@ func FuzzDecode(f *testing.F) {
 		fuzzDecode[wire.APIKey](t, body)
 		fuzzDecode[wire.APIKeyUpdate](t, body)
 		fuzzDecode[wire.RoleBinding](t, body)
+		fuzzDecode[wire.IdentityProvider](t, body)
+		fuzzDecode[wire.IdentityProviderUpdate](t, body)
+		fuzzDecode[wire.IdentityPool](t, body)
+		fuzzDecode[wire.IdentityPoolUpdate](t, body)
 	})
 }
 
@@ -102,7 +106,8 @@ func TestEveryBodyIsFuzzed(t *testing.T) {
 		reflect.TypeFor[wire.OrganizationUpdate](): true, reflect.TypeFor[wire.Environment](): true, reflect.TypeFor[wire.EnvironmentUpdate](): true,
 		reflect.TypeFor[wire.Cluster](): true, reflect.TypeFor[wire.ClusterUpdate](): true, reflect.TypeFor[wire.ServiceAccount](): true,
 		reflect.TypeFor[wire.ServiceAccountUpdate](): true, reflect.TypeFor[wire.APIKey](): true, reflect.TypeFor[wire.APIKeyUpdate](): true,
-		reflect.TypeFor[wire.RoleBinding](): true,
+		reflect.TypeFor[wire.RoleBinding](): true, reflect.TypeFor[wire.IdentityProvider](): true, reflect.TypeFor[wire.IdentityProviderUpdate](): true,
+		reflect.TypeFor[wire.IdentityPool](): true, reflect.TypeFor[wire.IdentityPoolUpdate](): true,
 	}
 	for _, r := range (&server{}).routes() {
 		if r.request != nil && !fuzzed[r.request] {

@@ -26,7 +26,7 @@ func FuzzServe(f *testing.F) {
 	f.Add(uint8(9), []byte(`{"principal":"User:","role_name":"CloudClusterAdmin","crn_pattern":"crn://confluent.cloud/organization={organization}/environment=*"}`))
 	f.Fuzz(func(t *testing.T, which uint8, body []byte) {
 		r := routes[int(which)%len(routes)]
-		path := fill.Replace(strings.ReplaceAll(r.path, "{id}", attempts[r.name].object))
+		path := fill.Replace(strings.NewReplacer("{id}", attempts[r.name].object, "{provider_id}", "{provider}").Replace(r.path))
 		request := httptest.NewRequest(r.method, path, strings.NewReader(fill.Replace(string(body))))
 		request.SetBasicAuth(p.admin.key, p.admin.secret)
 		recorder := httptest.NewRecorder()

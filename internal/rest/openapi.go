@@ -56,6 +56,9 @@ func (d *documenter) operation(r route, failure *openapi3.SchemaRef) (*openapi3.
 	o.OperationID, o.Summary = r.name, r.summary
 	o.Tags = []string{strings.Join(strings.Split(r.path, "/")[1:3], "/")} // org/v2
 	o.Responses = openapi3.NewResponsesWithCapacity(2)
+	if strings.Contains(r.path, "{provider_id}") {
+		o.AddParameter(openapi3.NewPathParameter("provider_id").WithSchema(openapi3.NewStringSchema()).WithDescription("The id of the identity provider."))
+	}
 	if strings.Contains(r.path, "{id}") {
 		o.AddParameter(openapi3.NewPathParameter("id").WithSchema(openapi3.NewStringSchema()).WithDescription("The id of the object."))
 	}

@@ -68,6 +68,8 @@ func (s *server) routes() []route {
 		s.userRoutes(),
 		s.apiKeyRoutes(),
 		s.roleBindingRoutes(),
+		s.identityProviderRoutes(),
+		s.identityPoolRoutes(),
 		s.satelliteRoutes(),
 		s.physicalClusterRoutes(),
 		s.placementDecisionRoutes(),

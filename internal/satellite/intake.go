@@ -34,12 +34,13 @@ func (s *Satellite) takeIn(ctx context.Context, receiver link.Receiver) (more bo
 // take notes one message. What cannot be taken is refused in its status; an error means that it must be taken
 // again.
 func (s *Satellite) take(m link.Message) error {
+	if _, ok := itemKinds[m.Kind]; ok {
+		s.takeItem(m)
+		return nil
+	}
 	switch m.Kind {
 	case orrery.DesiredPSC:
 		return s.takePSC(m)
-	case orrery.DesiredTenant, orrery.DesiredCredential, orrery.DesiredBinding, orrery.DesiredSaltKey:
-		s.takeItem(m)
-		return nil
 	case orrery.ReportSatellite:
 		return nil
 	}
@@ -66,64 +67,77 @@ type place struct {
 	stateKey          string
 }
 
+// itemKind says of a kind of item how errors name it, the kind of its state record, and which physical cluster and id a
+// content names; ok is false where that cannot be read.
+type itemKind struct {
+	noun, stateKind string
+	read            func(m link.Message) (physicalClusterID, id string, ok bool)
+}
+
+var itemKinds = map[string]itemKind{
+	orrery.DesiredTenant: {"tenant", tenancy.StateTenant, func(m link.Message) (string, string, bool) {
+		t, ok := content[tenancy.Tenant](m)
+		return t.PhysicalClusterID, t.LogicalClusterID, ok
+	}},
+	orrery.DesiredCredential: {"key", tenancy.StateCredential, func(m link.Message) (string, string, bool) {
+		c, ok := content[tenancy.Credential](m)
+		return c.PhysicalClusterID, c.APIKeyID, ok
+	}},
+	orrery.DesiredBinding: {"role binding", tenancy.StateBinding, func(m link.Message) (string, string, bool) {
+		b, ok := content[tenancy.Binding](m)
+		return b.PhysicalClusterID, b.RoleBindingID, ok
+	}},
+	orrery.DesiredIdentityProvider: {"identity provider", tenancy.StateIdentityProvider, func(m link.Message) (string, string, bool) {
+		p, ok := content[tenancy.IdentityProvider](m)
+		return p.PhysicalClusterID, p.IdentityProviderID, ok
+	}},
+	orrery.DesiredIdentityPool: {"identity pool", tenancy.StateIdentityPool, func(m link.Message) (string, string, bool) {
+		p, ok := content[tenancy.IdentityPool](m)
+		return p.PhysicalClusterID, p.IdentityPoolID, ok
+	}},
+	orrery.DesiredSaltKey: {"salt key", tenancy.StateSaltKey, func(m link.Message) (string, string, bool) {
+		k, ok := content[tenancy.SaltKey](m)
+		return k.PhysicalClusterID, k.PhysicalClusterID, ok && len(k.Key) == tenancy.SaltKeyBytes
+	}},
+}
+
+// idOnLink is the id of an item in its key on the link.
+func idOnLink(kind, physicalClusterID, id string) string {
+	if kind == orrery.DesiredTenant || kind == orrery.DesiredSaltKey {
+		return id
+	}
+	return physicalClusterID + "/" + id
+}
+
 // locate reads an item's place from its key and content, and says what is wrong with them.
 func locate(m link.Message) (at place, problem string) {
-	switch m.Kind {
-	case orrery.DesiredTenant:
-		var t tenancy.Tenant
-		if err := json.Unmarshal(m.Content, &t); err != nil {
-			return place{}, "its content is not a tenant: " + err.Error()
-		}
-		if t.LogicalClusterID != m.ID || !orrery.HasPrefix(m.ID, orrery.PrefixLogicalKafka) {
-			return place{}, fmt.Sprintf("it is about %q, and its content about %q", m.ID, t.LogicalClusterID)
-		}
-		at = place{t.PhysicalClusterID, tenancy.StateKey(tenancy.StateTenant, m.ID)}
-	case orrery.DesiredCredential:
-		var c tenancy.Credential
-		if err := json.Unmarshal(m.Content, &c); err != nil {
-			return place{}, "its content is not a credential"
-		}
-		at = place{c.PhysicalClusterID, tenancy.StateKey(tenancy.StateCredential, c.APIKeyID)}
-		if m.ID != c.PhysicalClusterID+"/"+c.APIKeyID || c.APIKeyID == "" {
-			return place{}, fmt.Sprintf("it is about %q, and its content about key %q on %q", m.ID, c.APIKeyID, c.PhysicalClusterID)
-		}
-	case orrery.DesiredBinding:
-		var b tenancy.Binding
-		if err := json.Unmarshal(m.Content, &b); err != nil {
-			return place{}, "its content is not a role binding: " + err.Error()
-		}
-		at = place{b.PhysicalClusterID, tenancy.StateKey(tenancy.StateBinding, b.RoleBindingID)}
-		if m.ID != b.PhysicalClusterID+"/"+b.RoleBindingID || b.RoleBindingID == "" {
-			return place{}, fmt.Sprintf("it is about %q, and its content about %q on %q", m.ID, b.RoleBindingID, b.PhysicalClusterID)
-		}
-	case orrery.DesiredSaltKey:
-		var k tenancy.SaltKey
-		if err := json.Unmarshal(m.Content, &k); err != nil || len(k.Key) != tenancy.SaltKeyBytes {
-			return place{}, "its content is not a salt key"
-		}
-		at = place{k.PhysicalClusterID, tenancy.StateKey(tenancy.StateSaltKey, k.PhysicalClusterID)}
-		if m.ID != k.PhysicalClusterID {
-			return place{}, fmt.Sprintf("it is about %q, and its content about %q", m.ID, k.PhysicalClusterID)
-		}
+	kind := itemKinds[m.Kind]
+	physicalClusterID, id, ok := kind.read(m)
+	switch {
+	case !ok:
+		return place{}, fmt.Sprintf("its content is not a %s", m.Kind)
+	case id == "" || m.ID != idOnLink(m.Kind, physicalClusterID, id) || m.Kind == orrery.DesiredTenant && !orrery.HasPrefix(id, orrery.PrefixLogicalKafka):
+		return place{}, fmt.Sprintf("it is about %q, and its content about %s %q on %q", m.ID, kind.noun, id, physicalClusterID)
+	case !validPSC.MatchString(physicalClusterID):
+		return place{}, fmt.Sprintf("%q is not the id of a physical Kafka cluster", physicalClusterID)
 	}
-	if !validPSC.MatchString(at.physicalClusterID) {
-		return place{}, fmt.Sprintf("%q is not the id of a physical Kafka cluster", at.physicalClusterID)
-	}
-	return at, ""
+	return place{physicalClusterID, tenancy.StateKey(kind.stateKind, id)}, ""
+}
+
+// content reads the content of a message; what is wrong with it is not said, for it may be a secret.
+func content[T any](m link.Message) (v T, ok bool) {
+	err := json.Unmarshal(m.Content, &v)
+	return v, err == nil
 }
 
 // locateKey reads the place of a tombstone, which has no content, from its key; a tenant's key does not have it.
 func locateKey(m link.Message) (place, bool) {
-	physicalClusterID, id, ok := strings.Cut(m.ID, "/")
-	switch {
-	case m.Kind == orrery.DesiredCredential && ok:
-		return place{physicalClusterID, tenancy.StateKey(tenancy.StateCredential, id)}, true
-	case m.Kind == orrery.DesiredBinding && ok:
-		return place{physicalClusterID, tenancy.StateKey(tenancy.StateBinding, id)}, true
-	case m.Kind == orrery.DesiredTenant:
+	switch m.Kind {
+	case orrery.DesiredTenant:
 		return place{"", tenancy.StateKey(tenancy.StateTenant, m.ID)}, true
-	case m.Kind == orrery.DesiredSaltKey:
+	case orrery.DesiredSaltKey:
 		return place{m.ID, tenancy.StateKey(tenancy.StateSaltKey, m.ID)}, true
 	}
-	return place{}, false
+	physicalClusterID, id, ok := strings.Cut(m.ID, "/")
+	return place{physicalClusterID, tenancy.StateKey(itemKinds[m.Kind].stateKind, id)}, ok
 }

@@ -12,20 +12,21 @@ type Field string
 
 // The indexed fields. A noun's declaration below lists the ones that it has.
 const (
-	OrganizationID    Field = "organization_id"
-	EnvironmentID     Field = "environment_id"
-	OwnerID           Field = "owner_id"
-	ResourceKind      Field = "resource_kind"
-	LogicalClusterID  Field = "logical_cluster_id"
-	PhysicalClusterID Field = "physical_cluster_id"
-	SatelliteID       Field = "satellite_id"
-	DisplayName       Field = "display_name"
-	Principal         Field = "principal"
-	RoleName          Field = "role_name"
-	Kind              Field = "kind"
-	Phase             Field = "phase"
-	Type              Field = "type"
-	Pending           Field = "pending" // of Desired: "true" while something is to be published
+	OrganizationID     Field = "organization_id"
+	EnvironmentID      Field = "environment_id"
+	OwnerID            Field = "owner_id"
+	ResourceKind       Field = "resource_kind"
+	LogicalClusterID   Field = "logical_cluster_id"
+	PhysicalClusterID  Field = "physical_cluster_id"
+	SatelliteID        Field = "satellite_id"
+	DisplayName        Field = "display_name"
+	IdentityProviderID Field = "identity_provider_id"
+	Principal          Field = "principal"
+	RoleName           Field = "role_name"
+	Kind               Field = "kind"
+	Phase              Field = "phase"
+	Type               Field = "type"
+	Pending            Field = "pending" // of Desired: "true" while something is to be published
 )
 
 // Noun says how rows of T are kept: the table's name, what identifies and orders a row, and its indexed fields.
@@ -84,6 +85,25 @@ var (
 			Principal:      func(r orrery.RoleBinding) string { return r.Principal },
 			RoleName:       func(r orrery.RoleBinding) string { return r.RoleName },
 			Phase:          func(r orrery.RoleBinding) string { return string(r.State.Phase) },
+		},
+	}
+	IdentityProviders = Noun[orrery.IdentityProvider]{
+		Table: "identity_providers",
+		ID:    func(p orrery.IdentityProvider) string { return p.ID }, Created: func(p orrery.IdentityProvider) time.Time { return p.CreatedAt },
+		Index: map[Field]func(orrery.IdentityProvider) string{
+			OrganizationID: func(p orrery.IdentityProvider) string { return p.OrganizationID },
+			DisplayName:    func(p orrery.IdentityProvider) string { return p.DisplayName },
+			Phase:          func(p orrery.IdentityProvider) string { return string(p.State.Phase) },
+		},
+	}
+	IdentityPools = Noun[orrery.IdentityPool]{
+		Table: "identity_pools",
+		ID:    func(p orrery.IdentityPool) string { return p.ID }, Created: func(p orrery.IdentityPool) time.Time { return p.CreatedAt },
+		Index: map[Field]func(orrery.IdentityPool) string{
+			OrganizationID:     func(p orrery.IdentityPool) string { return p.OrganizationID },
+			IdentityProviderID: func(p orrery.IdentityPool) string { return p.IdentityProviderID },
+			DisplayName:        func(p orrery.IdentityPool) string { return p.DisplayName },
+			Phase:              func(p orrery.IdentityPool) string { return string(p.State.Phase) },
 		},
 	}
 	LogicalClusters = Noun[orrery.LogicalCluster]{

@@ -32,6 +32,8 @@ type Tx interface {
 	ServiceAccounts() Table[orrery.ServiceAccount]
 	APIKeys() Table[orrery.APIKey]
 	RoleBindings() Table[orrery.RoleBinding]
+	IdentityProviders() Table[orrery.IdentityProvider]
+	IdentityPools() Table[orrery.IdentityPool]
 	LogicalClusters() Table[orrery.LogicalCluster]
 	PlacementDecisions() Table[orrery.PlacementDecision]
 	PSCs() Table[orrery.PSC]

@@ -19,11 +19,14 @@ const StateVersion = 1
 
 // Kinds of record in _orrery_tenants, the first half of the key.
 const (
-	StateTenant     = "tenant"     // tenant/lkc-…
-	StateCredential = "credential" // credential/KEY
-	StateBinding    = "binding"    // binding/rb-…
-	StateSaltKey    = "salt-key"   // salt-key/pkc-…
-	StateEndpoints  = "endpoints"  // endpoints/pkc-…: orrery.Endpoints, written by the satellite itself
+	StateTenant           = "tenant"            // tenant/lkc-…
+	StateCredential       = "credential"        // credential/KEY
+	StateBinding          = "binding"           // binding/rb-…
+	StateSaltKey          = "salt-key"          // salt-key/pkc-…
+	StateIdentityProvider = "identity-provider" // identity-provider/op-…
+	StateIdentityPool     = "identity-pool"     // identity-pool/pool-…
+	StateKeySet           = "key-set"           // key-set/op-…: KeySet, written by the satellite itself
+	StateEndpoints        = "endpoints"         // endpoints/pkc-…: orrery.Endpoints, written by the satellite itself
 )
 
 // StateRecord is the value of one record of _orrery_tenants. A deleted one stays, with Deleted, until the
@@ -86,6 +89,40 @@ type Binding struct {
 	Principal         string `json:"principal"`
 	RoleName          string `json:"role_name"`
 	CRNPattern        string `json:"crn_pattern"`
+}
+
+// IdentityProvider is an identity provider as a physical cluster knows it, wherever its organization has a cluster;
+// content of link kind "identity-provider" (whose id is pkc-…/op-…) and of state kind "identity-provider" (whose id is
+// op-…). Its keys are the KeySet of the same id.
+type IdentityProvider struct {
+	PhysicalClusterID  string `json:"physical_cluster_id"`
+	IdentityProviderID string `json:"identity_provider_id"`
+	OrganizationID     string `json:"organization_id"`
+	Issuer             string `json:"issuer"`
+	JWKSURI            string `json:"jwks_uri"`
+	// Audiences must have one of a token's; where there are none, only the filters of the identity pools say for whom a
+	// token is.
+	Audiences []string `json:"audiences,omitempty"`
+}
+
+// IdentityPool is an identity pool as a physical cluster knows it, wherever its organization has a cluster; content of
+// link kind "identity-pool" (whose id is pkc-…/pool-…) and of state kind "identity-pool" (whose id is pool-…). Its
+// principal is User:pool-….
+type IdentityPool struct {
+	PhysicalClusterID  string `json:"physical_cluster_id"`
+	IdentityPoolID     string `json:"identity_pool_id"`
+	IdentityProviderID string `json:"identity_provider_id"`
+	OrganizationID     string `json:"organization_id"`
+	IdentityClaim      string `json:"identity_claim"`
+	Filter             string `json:"filter"`
+}
+
+// KeySet is the public keys of an identity provider as its satellite fetched them last; content of state kind
+// "key-set". Without one, no token of the provider is taken.
+type KeySet struct {
+	IdentityProviderID string `json:"identity_provider_id"`
+	// JWKS is the document (RFC 7517).
+	JWKS json.RawMessage `json:"jwks"`
 }
 
 // SaltKey is what the gateways of a physical cluster make the salts of API keys from that do not exist: the same on all

@@ -26,6 +26,8 @@ func TestMigrationsMatchNouns(t *testing.T) {
 	declare(want, store.ServiceAccounts)
 	declare(want, store.APIKeys)
 	declare(want, store.RoleBindings)
+	declare(want, store.IdentityProviders)
+	declare(want, store.IdentityPools)
 	declare(want, store.LogicalClusters)
 	declare(want, store.PlacementDecisions)
 	declare(want, store.PSCs)

@@ -64,6 +64,12 @@ func (t *tx) APIKeys() store.Table[orrery.APIKey] { return table[orrery.APIKey]{
 func (t *tx) RoleBindings() store.Table[orrery.RoleBinding] {
 	return table[orrery.RoleBinding]{t, store.RoleBindings}
 }
+func (t *tx) IdentityProviders() store.Table[orrery.IdentityProvider] {
+	return table[orrery.IdentityProvider]{t, store.IdentityProviders}
+}
+func (t *tx) IdentityPools() store.Table[orrery.IdentityPool] {
+	return table[orrery.IdentityPool]{t, store.IdentityPools}
+}
 func (t *tx) LogicalClusters() store.Table[orrery.LogicalCluster] {
 	return table[orrery.LogicalCluster]{t, store.LogicalClusters}
 }

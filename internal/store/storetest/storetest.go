@@ -22,6 +22,8 @@ func Run(t *testing.T, open Open) {
 		runTable(t, open, store.Users, store.Tx.Users, func(u *orrery.User, id string) { u.ID = id })
 		runTable(t, open, store.ServiceAccounts, store.Tx.ServiceAccounts, func(s *orrery.ServiceAccount, id string) { s.ID = id })
 		runTable(t, open, store.APIKeys, store.Tx.APIKeys, func(k *orrery.APIKey, id string) { k.ID = id })
+		runTable(t, open, store.IdentityProviders, store.Tx.IdentityProviders, func(p *orrery.IdentityProvider, id string) { p.ID = id })
+		runTable(t, open, store.IdentityPools, store.Tx.IdentityPools, func(p *orrery.IdentityPool, id string) { p.ID = id })
 		runTable(t, open, store.RoleBindings, store.Tx.RoleBindings, func(r *orrery.RoleBinding, id string) { r.ID = id })
 		runTable(t, open, store.LogicalClusters, store.Tx.LogicalClusters, func(c *orrery.LogicalCluster, id string) { c.ID = id })
 		runTable(t, open, store.PlacementDecisions, store.Tx.PlacementDecisions, func(d *orrery.PlacementDecision, id string) { d.LogicalClusterID = id })

@@ -1,0 +1,50 @@
+package mothership
+
+import (
+	"strings"
+
+	"github.com/orrery-kafka/orrery"
+	"github.com/orrery-kafka/orrery/internal/tenancy"
+)
+
+func (t *transaction) wantedIdentityProvider(id string) (string, any, error) {
+	pscID, providerID, _ := strings.Cut(id, "/")
+	p, ok, err := find(t.IdentityProviders(), providerID)
+	if err != nil || !ok || p.State.Phase == orrery.PhaseDeleting {
+		return "", nil, err
+	}
+	satelliteID, hosts, err := t.hosts(pscID, p.OrganizationID)
+	if err != nil || !hosts {
+		return "", nil, err
+	}
+	return satelliteID, tenancy.IdentityProvider{
+		PhysicalClusterID: pscID, IdentityProviderID: p.ID, OrganizationID: p.OrganizationID,
+		Issuer: p.Issuer, JWKSURI: p.JWKSURI, Audiences: p.Audiences,
+	}, nil
+}
+
+func (t *transaction) wantedIdentityPool(id string) (string, any, error) {
+	pscID, poolID, _ := strings.Cut(id, "/")
+	p, ok, err := find(t.IdentityPools(), poolID)
+	if err != nil || !ok || p.State.Phase == orrery.PhaseDeleting {
+		return "", nil, err
+	}
+	satelliteID, hosts, err := t.hosts(pscID, p.OrganizationID)
+	if err != nil || !hosts {
+		return "", nil, err
+	}
+	return satelliteID, tenancy.IdentityPool{
+		PhysicalClusterID: pscID, IdentityPoolID: p.ID, IdentityProviderID: p.IdentityProviderID, OrganizationID: p.OrganizationID,
+		IdentityClaim: p.IdentityClaim, Filter: p.Filter,
+	}, nil
+}
+
+// hosts reports whether an organization has a cluster on a physical cluster, and where that one is.
+func (t *transaction) hosts(pscID, organizationID string) (satelliteID string, hosts bool, err error) {
+	clusters, err := t.liveClusters(pscID, organizationID)
+	if err != nil || len(clusters) == 0 {
+		return "", false, err
+	}
+	satelliteID, err = t.satelliteOf(pscID)
+	return satelliteID, true, err
+}
