@@ -8,7 +8,7 @@ import (
 // Buffers are kept by powers of two between these; larger ones are left to the garbage collector.
 const (
 	minBufferBits = 10 // 1 KiB
-	maxBufferBits = 22 // 4 MiB
+	maxBufferBits = 24 // 16 MiB: a client bundles a batch of a MiB for each partition of a broker
 )
 
 var buffers [maxBufferBits + 1]sync.Pool
