@@ -10,7 +10,7 @@ import (
 	"github.com/orrery-kafka/orrery/internal/tenancy"
 )
 
-// item is a tenant, credential or binding on its way into the state topic of its physical cluster, and from
+// item is what goes into a state topic (a tenant, credential, binding, identity provider, pool or salt key) on its way into the state topic of its physical cluster, and from
 // there into the gateways. The newest message of a key is all that is kept.
 type item struct {
 	place
@@ -29,6 +29,8 @@ type item struct {
 	applied, gone bool
 	// refused says why it will never be applied; conflict, that another content came for the same generation.
 	refused, conflict string
+	// keySet is what was last said about an identity provider's keys.
+	keySet *orrery.KeySetStatus
 	// reason says what it waits for.
 	reason string
 	// left is how many topics and groups of a deleted tenant are known to be left; attempts counts tries without
@@ -54,7 +56,7 @@ func (i *item) settled() bool {
 }
 
 func (i *item) status() orrery.Status {
-	status := orrery.Status{Generation: i.generation, Applied: i.applied, Gone: i.gone, Reason: i.reason}
+	status := orrery.Status{Generation: i.generation, Applied: i.applied, Gone: i.gone, Reason: i.reason, KeySet: i.keySet}
 	if why := i.refused + i.conflict; why != "" {
 		status.Applied, status.Reason = false, why
 	}
@@ -91,6 +93,7 @@ func (s *Satellite) takeItem(m link.Message) {
 	}
 	i := &item{place: at, kind: m.Kind, id: m.ID, generation: m.Generation, deleted: m.Deleted, content: canonical, hash: orrery.Hash(canonical)}
 	if known {
+		i.keySet = old.keySet
 		order := m.Generation.Compare(old.generation)
 		same := i.hash == old.hash && i.deleted == old.deleted
 		switch {

@@ -30,6 +30,9 @@ type psc struct {
 	refused, refusedReason string
 	// endpointsHash is of the addresses that were written last, while the tail does not show them yet.
 	endpointsHash string
+	// providers are its identity providers, by id; keySetHashes, of the keys that were written last, as endpointsHash.
+	providers    map[string]knownProvider
+	keySetHashes map[string]string
 	// attempts counts writes of the state topic that failed in a row; retry is when the next one is due.
 	attempts int
 	retry    time.Time
@@ -39,7 +42,7 @@ type psc struct {
 var validPSC = regexp.MustCompile(`^` + orrery.PrefixPhysicalKafka + `-[a-z0-9]{1,32}$`)
 
 func (s *Satellite) newPSC(e entry) *psc {
-	p := &psc{operator: operator.New(operator.Config{
+	p := &psc{providers: map[string]knownProvider{}, keySetHashes: map[string]string{}, operator: operator.New(operator.Config{
 		ID: e.ID, Substrate: s.config.Substrate, Open: s.config.Open, Changed: s.config.Changed, Logger: s.config.Logger,
 	})}
 	p.set(e)

@@ -22,6 +22,7 @@ import (
 
 	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/brokers"
+	"github.com/orrery-kafka/orrery/internal/jwks"
 	"github.com/orrery-kafka/orrery/internal/link"
 	"github.com/orrery-kafka/orrery/internal/operator"
 )
@@ -42,6 +43,8 @@ type Config struct {
 	Substrate operator.Substrate
 	Open      brokers.Opener
 	Local     []Local
+	// Keys fetches the public keys of identity providers; nil: they are not fetched.
+	Keys *jwks.Cache
 	// Changed is called, from any goroutine, when a step is worth taking before its time.
 	Changed func()
 	Logger  *slog.Logger

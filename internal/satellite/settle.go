@@ -142,8 +142,10 @@ func (s *Satellite) settleCluster(ctx context.Context, now time.Time, p *psc, it
 	cluster, _ := p.operator.Cluster()
 	due := acknowledge(cluster, p.entry.ID, items, now)
 	next = earlier(next, due)
-	due, err = s.finish(ctx, now, cluster, items)
-	return earlier(next, due), err
+	due, finishErr := s.finish(ctx, now, cluster, items)
+	next = earlier(next, due)
+	due, keysErr := s.keySets(ctx, now, p, state)
+	return earlier(next, due), errors.Join(finishErr, keysErr)
 }
 
 // Pauses while a state topic cannot be written: each try may take clusterTimeout, and other clusters wait for it.

@@ -17,6 +17,7 @@ import (
 	"github.com/orrery-kafka/orrery/internal/brokers/kafka"
 	"github.com/orrery-kafka/orrery/internal/gateway"
 	"github.com/orrery-kafka/orrery/internal/gateway/gatewaytest"
+	"github.com/orrery-kafka/orrery/internal/jwks"
 	"github.com/orrery-kafka/orrery/internal/link"
 	"github.com/orrery-kafka/orrery/internal/link/mem"
 	"github.com/orrery-kafka/orrery/internal/pki"
@@ -47,6 +48,7 @@ type world struct {
 	nudged     chan struct{}
 	local      []satellite.Local
 	ahead      time.Duration // of the satellite's clock
+	keys       jwks.Config
 
 	substrate *inproc.Substrate
 	satellite *satellite.Satellite
@@ -92,9 +94,11 @@ func (w *world) start(connected bool) {
 	if err != nil {
 		w.Fatal(err)
 	}
+	w.keys.Changed = w.nudge
+	keys := jwks.New(w.keys)
 	w.satellite, err = satellite.New(satellite.Config{
 		Satellite: orrery.Satellite{ID: satelliteID, Cloud: "*", Region: "*", Engine: orrery.EngineEmbedded, Substrate: "inproc", Version: "test", Capacity: orrery.Capacity{Brokers: 30}},
-		Dir:       filepath.Join(w.dir, "ledger"), Substrate: w.substrate, Open: kafka.Opener(logger), Local: w.local, Changed: w.nudge, Logger: logger,
+		Dir:       filepath.Join(w.dir, "ledger"), Substrate: w.substrate, Open: kafka.Opener(logger), Local: w.local, Changed: w.nudge, Logger: logger, Keys: keys,
 	})
 	if err != nil {
 		w.Fatal(err)
@@ -103,7 +107,7 @@ func (w *world) start(connected bool) {
 		w.connect()
 	}
 	s, sub := w.satellite, w.substrate
-	w.Cleanup(func() { s.Close(); sub.Close() })
+	w.Cleanup(func() { s.Close(); keys.Close(); sub.Close() })
 }
 
 func (w *world) connect() {
