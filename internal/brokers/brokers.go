@@ -16,7 +16,11 @@ import (
 const (
 	TopicTenants  = "_orrery_tenants"  // written by the satellite, read by the gateways
 	TopicGateways = "_orrery_gateways" // written by the gateways, read by the satellite
+	TopicACLs     = "_orrery_acls"     // written and read by the gateways; the satellite clears deleted tenants from it
 )
+
+// StateTopics are all of them.
+var StateTopics = []string{TopicTenants, TopicGateways, TopicACLs}
 
 // Cluster is one physical cluster, seen from inside.
 type Cluster interface {

@@ -85,10 +85,13 @@ func (s *Satellite) finish(ctx context.Context, now time.Time, cluster brokers.C
 			continue
 		}
 		left, err := cluster.RemoveTenant(ctx, string(tenancy.PrefixOf(i.id)))
+		if err == nil && left == 0 {
+			err = removeACLs(ctx, cluster, i.id)
+		}
 		switch {
 		case err != nil:
 			errs = append(errs, fmt.Errorf("satellite: removing what %s left: %w", i.id, err))
-			i.reason = "its topics and groups cannot be removed at the moment"
+			i.reason = "its topics, groups and ACLs cannot be removed at the moment"
 			i.pause(now)
 		case left == 0:
 			i.gone, i.reason = true, ""
@@ -105,6 +108,27 @@ func (s *Satellite) finish(ctx context.Context, now time.Time, cluster brokers.C
 		}
 	}
 	return next, errors.Join(errs...)
+}
+
+// removeACLs removes the ACLs of a logical cluster that no gateway honours any more. One that a gateway was writing
+// when the cluster was deleted may come later; it does no harm, because the id is never given again.
+func removeACLs(ctx context.Context, cluster brokers.Cluster, logicalClusterID string) error {
+	records, err := cluster.ReadState(ctx, brokers.TopicACLs)
+	if err != nil {
+		return err
+	}
+	prefix := tenancy.StateKey(tenancy.StateACL, logicalClusterID+"/")
+	var tombstones []brokers.Record
+	for _, r := range records {
+		if strings.HasPrefix(r.Key, prefix) {
+			tombstones = append(tombstones, brokers.Record{Key: r.Key})
+		}
+	}
+	if len(tombstones) == 0 {
+		return nil
+	}
+	_, err = cluster.WriteState(ctx, brokers.TopicACLs, tombstones)
+	return err
 }
 
 func (i *item) pause(now time.Time) {

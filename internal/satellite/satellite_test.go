@@ -56,6 +56,7 @@ func TestFromDesiredToAppliedToGone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	w.writeACLs("pkc-a", "acl/lkc-1/a", "acl/lkc-1/b", "acl/lkc-11/a")
 	w.send(deleted(lkc), deleted(key), deleted(rb))
 	for _, m := range []link.Message{lkc, key, rb} {
 		w.until(m.Key()+" is gone", w.gone(m.Key()))
@@ -69,6 +70,9 @@ func TestFromDesiredToAppliedToGone(t *testing.T) {
 	}
 	if names := topics.Names(); slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, prefix) }) || !topics.Has(string(tenancy.PrefixOf("lkc-2"))+"orders") {
 		t.Errorf("after the deletion of lkc-1 there are %v", names)
+	}
+	if acls, err := w.inside("pkc-a").ReadState(w.ctx, brokers.TopicACLs); err != nil || len(acls) != 1 || acls[0].Key != "acl/lkc-11/a" {
+		t.Errorf("after the deletion of lkc-1 there are the ACLs %v, %v", acls, err)
 	}
 	if r := w.state("pkc-a")["credential/KEY1"]; !r.Deleted || len(r.Content) != 0 {
 		t.Errorf("the deleted key's record is %+v", r)
@@ -86,6 +90,18 @@ func TestFromDesiredToAppliedToGone(t *testing.T) {
 	}
 	if ids, _ := w.substrate.List(w.ctx); len(ids) != 0 {
 		t.Errorf("the substrate has %v", ids)
+	}
+}
+
+// writeACLs writes records as gateways do.
+func (w *world) writeACLs(pkc string, keys ...string) {
+	w.Helper()
+	var records []brokers.Record
+	for _, key := range keys {
+		records = append(records, brokers.Record{Key: key, Value: []byte("{}")})
+	}
+	if _, err := w.inside(pkc).WriteState(w.ctx, brokers.TopicACLs, records); err != nil {
+		w.Fatal(err)
 	}
 }
 

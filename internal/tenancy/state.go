@@ -29,7 +29,11 @@ const (
 	StateEndpoints        = "endpoints"         // endpoints/pkc-…: orrery.Endpoints, written by the satellite itself
 )
 
-// StateRecord is the value of one record of _orrery_tenants. A deleted one stays, with Deleted, until the
+// StateACL is the kind of the records in _orrery_acls, acl/lkc-…/ID, each with one ACL (authz.ACL, whose ID it is).
+// Gateways write them, without a generation, and a tombstone where the ACL is deleted.
+const StateACL = "acl"
+
+// StateRecord is the value of one record of a state topic. In _orrery_tenants a deleted one stays, with Deleted, until the
 // mothership needs it no more: so an older generation that arrives late cannot bring it back.
 type StateRecord struct {
 	Version    int               `json:"version"`

@@ -82,10 +82,10 @@ func testPrepareStateTopics(t *testing.T, e Engine) {
 			t.Fatal(err)
 		}
 	}
-	if got, want := e.Topics(t), []string{brokers.TopicGateways, brokers.TopicTenants}; !cmp.Equal(got, want) {
+	if got, want := e.Topics(t), []string{brokers.TopicACLs, brokers.TopicGateways, brokers.TopicTenants}; !cmp.Equal(got, want) {
 		t.Error(cmp.Diff(want, got))
 	}
-	if got, err := c.View(t.Context()); err != nil || got.Partitions != 2 {
+	if got, err := c.View(t.Context()); err != nil || got.Partitions != len(brokers.StateTopics) {
 		t.Errorf("the view is %+v (%v); want one partition each", got, err)
 	}
 	write(t, c, brokers.TopicTenants, record("a", "1"))
@@ -217,7 +217,7 @@ func testRemoveTenant(t *testing.T, e Engine) {
 	if err != nil || left != 1 {
 		t.Errorf("RemoveTenant returned %d, %v; want the group that has a member", left, err)
 	}
-	topics := []string{brokers.TopicGateways, brokers.TopicTenants, "lkc-1.other", "lkc-11_a", "lkc-2_lkc-1_a"}
+	topics := []string{brokers.TopicACLs, brokers.TopicGateways, brokers.TopicTenants, "lkc-1.other", "lkc-11_a", "lkc-2_lkc-1_a"}
 	if got := e.Topics(t); !cmp.Equal(got, topics) {
 		t.Error(cmp.Diff(topics, got))
 	}

@@ -22,7 +22,7 @@ import (
 func (c *Cluster) PrepareStateTopics(ctx context.Context) error {
 	ctx, cancel := c.bound(ctx)
 	defer cancel()
-	topics := []string{brokers.TopicTenants, brokers.TopicGateways}
+	topics := slices.Clone(brokers.StateTopics)
 	known, err := c.metadata(ctx, topics...)
 	if err != nil {
 		return c.wrap("creating the state topics", err)

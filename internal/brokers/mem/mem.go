@@ -205,7 +205,7 @@ func (s *session) PrepareStateTopics(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{brokers.TopicTenants, brokers.TopicGateways} {
+	for _, name := range brokers.StateTopics {
 		if s.b.topics[name] == nil {
 			s.b.topics[name] = &topic{partitions: 1}
 		}
