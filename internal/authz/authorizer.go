@@ -78,6 +78,23 @@ func (a *Authorizer) Authorize(r Request) Verdict {
 	return Verdict{Allowed: true, Rule: allowing.rule(r.Operation, false)}
 }
 
+// AuthorizeByRole decides from the role bindings alone, as though there were no ACL.
+func (a *Authorizer) AuthorizeByRole(r Request) Verdict {
+	s := a.subjects[r.Principal]
+	if s == nil || s.anyHost == nil || !r.ResourceType.concrete() || s.anyHost[r.ResourceType] == nil {
+		return Verdict{}
+	}
+	h := s.anyHost[r.ResourceType].find(r.ResourceName)
+	rule := h.literal.bound(r.Operation)
+	for i := h.prefix; rule == nil && i >= 0; i = h.section.prefixes[i].parent {
+		rule = h.section.prefixes[i].bound(r.Operation)
+	}
+	if rule == nil {
+		rule = h.every.bound(r.Operation)
+	}
+	return Verdict{Allowed: rule != nil, Rule: rule}
+}
+
 // Operations returns what a principal may do to a resource, of what exists on its type: the authorized operations of
 // KIP-430, whose bit field is int32 of it. It costs no more than one decision.
 func (a *Authorizer) Operations(principal, host string, t ResourceType, name string) OperationSet {

@@ -264,6 +264,9 @@ func checkModel(t *testing.T, r random, m model, a *authz.Authorizer) {
 				t.Errorf("by resource type: allowed %v, want %v: %s%s", got.Allowed, want, authz.Verdict{}.Reason(q), listed(all))
 			}
 		}
+		if got, want := a.AuthorizeByRole(q), (model{bindings: m.bindings}).authorize(q); got.Allowed != want || got.Allowed != (got.Rule != nil) {
+			t.Errorf("by roles alone: allowed %v, want %v: %s", got.Allowed, want, got.Reason(q))
+		}
 		operations := a.Operations(q.Principal, q.Host, q.ResourceType, q.ResourceName)
 		if has := operations.Has(q.Operation); has != (v.Allowed && authz.Supported(q.ResourceType).Has(q.Operation)) {
 			t.Errorf("Operations has %s: %v: %s", q.Operation, has, v.Reason(q))

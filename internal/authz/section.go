@@ -43,6 +43,19 @@ func (p *pattern) rule(o Operation, deny bool) *Rule {
 	return nil
 }
 
+// bound returns the first rule of a role binding that allows an operation; nil where none does.
+func (p *pattern) bound(o Operation) *Rule {
+	if p == nil {
+		return nil
+	}
+	for i := range p.rules {
+		if r := &p.rules[i]; r.Binding != nil && r.allow.Has(o) {
+			return r
+		}
+	}
+	return nil
+}
+
 // prefix is a prefix pattern in a section. Those that cover a name form a chain from the longest to the shortest, by
 // parent, and each knows what all from itself on decide.
 type prefix struct {
