@@ -14,7 +14,7 @@ import (
 //
 // Behavior:
 // * With a transactional id: WRITE on it, else TRANSACTIONAL_ID_AUTHORIZATION_FAILED.
-// * Without: IDEMPOTENT_WRITE on the cluster, else CLUSTER_AUTHORIZATION_FAILED.
+// * Without: IDEMPOTENT_WRITE on the cluster or WRITE on any topic (KIP-679), else CLUSTER_AUTHORIZATION_FAILED.
 // * What would be one producer id too many in too short a time is COORDINATOR_LOAD_IN_PROGRESS, with the time to wait
 // as throttle time: clients of every age try again then, and few do after THROTTLING_QUOTA_EXCEEDED.
 // * A producer id that the client brings must be the transactional id's: INVALID_PRODUCER_ID_MAPPING.
@@ -26,7 +26,7 @@ func initProducerID(ctx context.Context, s *session, r *kmsg.InitProducerIDReque
 	response := r.ResponseKind().(*kmsg.InitProducerIDResponse)
 	response.ProducerID, response.ProducerEpoch = -1, -1
 	if r.TransactionalID == nil {
-		if !s.allowed(authz.IdempotentWrite, orrery.CRNKafka, "") {
+		if !s.allowed(authz.IdempotentWrite, orrery.CRNKafka, "") && !s.allowedSomewhere(authz.Write) {
 			response.ErrorCode = kerr.ClusterAuthorizationFailed.Code
 			return answered(response), nil
 		}

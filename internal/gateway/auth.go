@@ -111,6 +111,7 @@ func (g *Gateway) Authenticate(keyID, secret, logicalClusterID string) (Identity
 func (c *connection) admitted(identity Identity, tenant tenancy.Tenant) {
 	next := *c.session
 	next.Identity, next.tenant, next.prefix = identity, tenant, tenancy.PrefixOf(identity.LogicalClusterID)
+	next.principal = "User:" + identity.PrincipalID
 	c.session, c.authenticated = &next, true
 }
 

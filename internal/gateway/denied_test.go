@@ -23,10 +23,14 @@ func TestDeniedKeys(t *testing.T) {
 	if got := raw.ask(elect).(*kmsg.ElectLeadersResponse); got.ErrorCode != kerr.UnsupportedVersion.Code || len(got.Topics) != 0 {
 		t.Errorf("ElectLeaders: %+v", got)
 	}
-	acls := kmsg.NewPtrDescribeACLsRequest()
-	acls.Version = 3
-	if got := raw.ask(acls).(*kmsg.DescribeACLsResponse); got.ErrorCode != kerr.UnsupportedVersion.Code || got.ErrorMessage == nil {
-		t.Errorf("DescribeAcls: %+v", got)
+	tokens := kmsg.NewPtrDescribeDelegationTokenRequest()
+	tokens.Version = 3
+	if got := raw.ask(tokens).(*kmsg.DescribeDelegationTokenResponse); got.ErrorCode != kerr.UnsupportedVersion.Code {
+		t.Errorf("DescribeDelegationToken: %+v", got)
+	}
+	credentials := kmsg.NewPtrDescribeUserSCRAMCredentialsRequest()
+	if got := raw.ask(credentials).(*kmsg.DescribeUserSCRAMCredentialsResponse); got.ErrorCode != kerr.UnsupportedVersion.Code || got.ErrorMessage == nil {
+		t.Errorf("DescribeUserScramCredentials: %+v", got)
 	}
 	unregister := kmsg.NewPtrUnregisterControllerRequest()
 	if got := raw.ask(unregister).(*kmsg.UnregisterControllerResponse); got.ErrorCode != kerr.UnsupportedVersion.Code {

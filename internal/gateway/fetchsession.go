@@ -11,13 +11,13 @@ import (
 // fetchSession is an incremental fetch session that a connection opened at the broker.
 type fetchSession struct {
 	// policy is what allowed its topics. Where it changed, the session must be opened again.
-	policy *authz.Policy
+	policy *authz.Authorizer
 }
 
 // sessionUse is what one fetch does with a session.
 type sessionUse struct {
 	reserved bool // a slot of the tenant is taken for a session that the broker may open
-	policy   *authz.Policy
+	policy   *authz.Authorizer
 	ended    int32 // the session that the request closes or replaces, or 0
 	goesOn   int32 // the session that the request goes on with, or 0
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -20,19 +21,32 @@ const (
 // followRetry is how long the gateway waits after a failure to read its state.
 const followRetry = 100 * time.Millisecond
 
-// follower applies _orrery_tenants to the gateway.
+// followedTopics are what the gateway knows its tenants from.
+var followedTopics = []string{topicTenants, topicACLs}
+
+// follower applies _orrery_tenants and _orrery_acls to the gateway.
 type follower struct {
 	gateway *Gateway
 	client  *kgo.Client
-	// position is the offset after the last record that was applied.
-	position int64
+	// positions are the offsets after the last records that were applied, by topic.
+	positions map[string]int64
 }
 
-// end returns the offset after the last record of _orrery_tenants now, trying until ctx ends.
-func (f *follower) end(ctx context.Context) (start, end int64, err error) {
+func newFollower(g *Gateway) *follower {
+	f := &follower{gateway: g, client: g.control.client, positions: map[string]int64{}}
+	from := map[string]map[int32]kgo.Offset{}
+	for _, topic := range followedTopics {
+		from[topic] = map[int32]kgo.Offset{0: kgo.NewOffset().AtStart()}
+	}
+	f.client.AddConsumePartitions(from)
+	return f
+}
+
+// end returns the offset after the last record of a topic now, trying until ctx ends.
+func (f *follower) end(ctx context.Context, topic string) (start, end int64, err error) {
 	admin := kadm.NewClient(f.client)
 	for {
-		start, end, err = listBounds(ctx, admin)
+		start, end, err = listBounds(ctx, admin, topic)
 		if err == nil || ctx.Err() != nil {
 			return start, end, err
 		}
@@ -43,20 +57,20 @@ func (f *follower) end(ctx context.Context) (start, end int64, err error) {
 	}
 }
 
-func listBounds(ctx context.Context, admin *kadm.Client) (start, end int64, err error) {
-	starts, err := admin.ListStartOffsets(ctx, topicTenants)
+func listBounds(ctx context.Context, admin *kadm.Client, topic string) (start, end int64, err error) {
+	starts, err := admin.ListStartOffsets(ctx, topic)
 	if err != nil {
 		return 0, 0, err
 	}
-	ends, err := admin.ListEndOffsets(ctx, topicTenants)
+	ends, err := admin.ListEndOffsets(ctx, topic)
 	if err != nil {
 		return 0, 0, err
 	}
-	first, ok := starts.Lookup(topicTenants, 0)
-	last, ok2 := ends.Lookup(topicTenants, 0)
+	first, ok := starts.Lookup(topic, 0)
+	last, ok2 := ends.Lookup(topic, 0)
 	switch {
 	case !ok || !ok2:
-		return 0, 0, fmt.Errorf("the topic %s does not exist", topicTenants)
+		return 0, 0, fmt.Errorf("the topic %s does not exist", topic)
 	case first.Err != nil:
 		return 0, 0, first.Err
 	case last.Err != nil:
@@ -65,21 +79,30 @@ func listBounds(ctx context.Context, admin *kadm.Client) (start, end int64, err 
 	return first.Offset, last.Offset, nil
 }
 
-// readToEnd applies records until everything that was in the topic at the call is in force.
+// readToEnd applies records until everything that was in the topics at the call is in force.
 func (f *follower) readToEnd(ctx context.Context) error {
-	start, end, err := f.end(ctx)
-	if err != nil {
-		return err
-	}
-	if start >= end && f.position < end {
-		f.position = end
-	}
-	for f.position < end {
-		if err := f.poll(ctx); err != nil {
+	for _, topic := range followedTopics {
+		start, end, err := f.end(ctx, topic)
+		if err != nil {
 			return err
 		}
+		if start >= end {
+			f.positions[topic] = max(f.positions[topic], end)
+		}
+		for f.positions[topic] < end {
+			if err := f.poll(ctx); err != nil {
+				return err
+			}
+		}
 	}
+	f.applied()
 	return nil
+}
+
+// applied says what is in force.
+func (f *follower) applied() {
+	f.gateway.applied(f.positions[topicTenants])
+	f.gateway.acls.advance(f.positions[topicACLs])
 }
 
 // poll waits for records and applies them.
@@ -98,9 +121,9 @@ func (f *follower) poll(ctx context.Context) error {
 	})
 	var records []stateRecord
 	fetches.EachRecord(func(r *kgo.Record) {
-		f.position = r.Offset + 1
+		f.positions[r.Topic] = r.Offset + 1
 		if !r.Attrs.IsControl() {
-			records = append(records, stateRecord{string(r.Key), r.Value})
+			records = append(records, stateRecord{r.Topic, string(r.Key), r.Value})
 		}
 	})
 	if len(records) > 0 {
@@ -113,7 +136,7 @@ func (f *follower) poll(ctx context.Context) error {
 }
 
 // apply puts records into force: for new connections, for the requests of open ones, and by ending the
-// connections that it no longer admits. It returns when those are gone.
+// connections that it no longer admits. It returns when those are gone. ACLs end no connection.
 func (g *Gateway) apply(records []stateRecord) {
 	next, malformed := g.state.Load().with(records)
 	for _, err := range malformed {
@@ -127,7 +150,11 @@ func (g *Gateway) apply(records []stateRecord) {
 	var victims []ended
 	g.mu.Lock()
 	g.state.Store(next)
+	onlyACLs := !slices.ContainsFunc(records, func(r stateRecord) bool { return r.topic != topicACLs })
 	for c := range g.connections {
+		if onlyACLs {
+			break
+		}
 		if !c.registered {
 			continue
 		}

@@ -2,8 +2,9 @@
 // key of the protocol the translation between a tenant's names and those of the physical cluster that it shares
 // with others. What is not listed in api.go is not offered.
 //
-// A gateway knows its tenants from _orrery_tenants (follow.go, state.go), says in _orrery_gateways that it lives and
-// how much of that is in force (lease.go), and serves each client with one connection to its broker (conn.go).
+// A gateway knows its tenants from _orrery_tenants and _orrery_acls (follow.go, state.go, access.go), says in
+// _orrery_gateways that it lives and how much of that is in force (lease.go), and serves each client with one
+// connection to its broker (conn.go).
 package gateway
 
 import (
@@ -62,6 +63,7 @@ type Gateway struct {
 	requests, responses *semaphore.Weighted
 	notices             *notices
 	state               atomic.Pointer[state]
+	acls                aclWrites
 	table               atomic.Pointer[table]
 
 	hosts  memberHosts
@@ -148,8 +150,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}()
-	f := &follower{gateway: g, client: g.control.client}
-	f.client.AddConsumePartitions(map[string]map[int32]kgo.Offset{topicTenants: {0: kgo.NewOffset().AtStart()}})
+	f := newFollower(g)
 	if err := g.prepare(ctx, f); err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -168,7 +169,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 			}
 			return err
 		}
-		g.applied(f.position)
+		f.applied()
 	}
 }
 
@@ -176,7 +177,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 // written from then on waits for this gateway, and what was written before must be in force.
 func (g *Gateway) prepare(ctx context.Context, f *follower) error {
 	if err := f.readToEnd(ctx); err != nil {
-		return fmt.Errorf("reading %s: %w", topicTenants, err)
+		return fmt.Errorf("reading the state: %w", err)
 	}
 	for _, learn := range []func(context.Context) error{g.learnEngine, g.topics.fill} {
 		for err := learn(ctx); err != nil; err = learn(ctx) {
@@ -186,7 +187,6 @@ func (g *Gateway) prepare(ctx context.Context, f *follower) error {
 			}
 		}
 	}
-	g.applied(f.position)
 	for err := g.lease.write(ctx, false); err != nil; err = g.lease.write(ctx, false) {
 		g.metrics.leaseFailures.Inc()
 		g.warn("cannot take the gateway's lease; trying again", err)
@@ -195,13 +195,12 @@ func (g *Gateway) prepare(ctx context.Context, f *follower) error {
 		}
 	}
 	if err := f.readToEnd(ctx); err != nil {
-		return fmt.Errorf("reading %s: %w", topicTenants, err)
+		return fmt.Errorf("reading the state: %w", err)
 	}
-	g.applied(f.position)
 	return nil
 }
 
-// applied says that the records before offset are in force.
+// applied says that the records of _orrery_tenants before offset are in force.
 func (g *Gateway) applied(offset int64) {
 	g.metrics.applied.Set(float64(offset))
 	g.lease.advance(offset)

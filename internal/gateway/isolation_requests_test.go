@@ -264,8 +264,36 @@ func (g *generator) steer(request kmsg.Request) {
 		r.SASLAuthBytes = []byte("\x00" + g.loot.user + "\x00" + pick(g.random, g.loot.password, g.loot.password, "wrong"))
 	case *kmsg.DescribeClusterRequest:
 		r.EndpointType = pick[int8](g.random, 1, 1, 1, 2)
+	case *kmsg.DescribeACLsRequest:
+		g.steerFilter(&r.ResourceType, &r.ResourcePatternType, &r.Operation, &r.PermissionType)
+	case *kmsg.DeleteACLsRequest:
+		for i := range r.Filters {
+			f := &r.Filters[i]
+			g.steerFilter(&f.ResourceType, &f.ResourcePatternType, &f.Operation, &f.PermissionType)
+		}
+	case *kmsg.CreateACLsRequest:
+		for i := range r.Creations {
+			g.steerACL(&r.Creations[i])
+		}
 	default:
 		g.steerGroups(request)
+	}
+}
+
+// steerFilter makes a filter select all most often.
+func (g *generator) steerFilter(t *kmsg.ACLResourceType, pattern *kmsg.ACLResourcePatternType, operation *kmsg.ACLOperation, permission *kmsg.ACLPermissionType) {
+	*t, *pattern = pick(g.random, kmsg.ACLResourceTypeAny, kmsg.ACLResourceTypeAny, kmsg.ACLResourceTypeTopic), kmsg.ACLResourcePatternType(1+g.random.Intn(4))
+	*operation, *permission = kmsg.ACLOperationAny, kmsg.ACLPermissionTypeAny
+}
+
+// steerACL makes an ACL that Kafka takes, and that takes nothing from who makes it.
+func (g *generator) steerACL(c *kmsg.CreateACLsRequestCreation) {
+	c.ResourceType = pick(g.random, kmsg.ACLResourceTypeTopic, kmsg.ACLResourceTypeGroup, kmsg.ACLResourceTypeTransactionalId)
+	c.ResourceName = pick(g.random, append(append([]string{"*"}, ownTopics...), g.loot.names...)...)
+	c.ResourcePatternType = pick(g.random, kmsg.ACLResourcePatternTypeLiteral, kmsg.ACLResourcePatternTypePrefixed)
+	c.Operation, c.PermissionType, c.Principal = kmsg.ACLOperation(2+g.random.Intn(11)), pick(g.random, kmsg.ACLPermissionTypeAllow, kmsg.ACLPermissionTypeDeny), "User:sa-guest"
+	if !g.one(4) {
+		c.Host = "*"
 	}
 }
 

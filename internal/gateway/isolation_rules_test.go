@@ -69,6 +69,7 @@ var (
 	configurationNames = IsolationRule{Opaque, "", "only narrows an answer that is filtered"}
 
 	atGateway    = IsolationRule{Local, "", "ends in the gateway; nothing of it reaches a broker"}
+	ownACL       = IsolationRule{Local, "", "the tenant's own ACLs, which gateways keep and compare with its own names; nothing of them reaches a broker's authorizer"}
 	expectedHere = IsolationRule{Local, "", "compared with the logical cluster's id and this node's (REBOOTSTRAP_REQUIRED); never sent on"}
 	notYet       = IsolationRule{Local, "", "in a version that no engine has yet (KIP-1331, Kafka 4.4) and that is not offered"}
 	brokersOnly  = IsolationRule{Local, "", "in versions for brokers only (KIP-890), which are not offered"}
@@ -78,8 +79,7 @@ var (
 var DeniedKeys = map[int16]string{
 	4: "between brokers, removed in Kafka 4.0", 5: "between brokers, removed in Kafka 4.0",
 	6: "between brokers, removed in Kafka 4.0", 7: "between brokers, removed in Kafka 4.0",
-	27: "between brokers (CLUSTER_ACTION)", 29: "rights are role bindings; ACLs are not offered",
-	30: "rights are role bindings; ACLs are not offered", 31: "rights are role bindings; ACLs are not offered",
+	27: "between brokers (CLUSTER_ACTION)",
 	34: "placing replicas is the service's", 35: "names directories of brokers, and with null the topics of all tenants",
 	38: "delegation tokens are the physical cluster's", 39: "delegation tokens are the physical cluster's",
 	40: "delegation tokens are the physical cluster's", 41: "delegation tokens are the physical cluster's; null lists all owners",
@@ -337,6 +337,31 @@ var IsolationRules = map[string]IsolationRule{
 	"TxnOffsetCommitRequest.Topics.Partitions.Metadata": inGroup,
 	"TxnOffsetCommitResponse.Topics.Topic":              topicName,
 	"TxnOffsetCommitResponse.Topics.TopicID":            topicID,
+
+	// 29 DescribeAcls
+	"DescribeACLsRequest.ResourceName":              ownACL,
+	"DescribeACLsRequest.Principal":                 ownACL,
+	"DescribeACLsRequest.Host":                      ownACL,
+	"DescribeACLsResponse.ErrorMessage":             atGateway,
+	"DescribeACLsResponse.Resources.ResourceName":   ownACL,
+	"DescribeACLsResponse.Resources.ACLs.Principal": ownACL,
+	"DescribeACLsResponse.Resources.ACLs.Host":      ownACL,
+
+	// 30 CreateAcls
+	"CreateACLsRequest.Creations.ResourceName": ownACL,
+	"CreateACLsRequest.Creations.Principal":    ownACL,
+	"CreateACLsRequest.Creations.Host":         ownACL,
+	"CreateACLsResponse.Results.ErrorMessage":  atGateway,
+
+	// 31 DeleteAcls
+	"DeleteACLsRequest.Filters.ResourceName":               ownACL,
+	"DeleteACLsRequest.Filters.Principal":                  ownACL,
+	"DeleteACLsRequest.Filters.Host":                       ownACL,
+	"DeleteACLsResponse.Results.ErrorMessage":              atGateway,
+	"DeleteACLsResponse.Results.MatchingACLs.ErrorMessage": atGateway,
+	"DeleteACLsResponse.Results.MatchingACLs.ResourceName": ownACL,
+	"DeleteACLsResponse.Results.MatchingACLs.Principal":    ownACL,
+	"DeleteACLsResponse.Results.MatchingACLs.Host":         ownACL,
 
 	// 32 DescribeConfigs
 	"DescribeConfigsRequest.Resources.ResourceName":                  resourceName,

@@ -22,6 +22,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/orrery-kafka/orrery/internal/authz"
 	"github.com/orrery-kafka/orrery/internal/gateway"
 	"github.com/orrery-kafka/orrery/internal/gateway/gatewaytest"
 	"github.com/orrery-kafka/orrery/internal/kafkatest"
@@ -153,6 +154,7 @@ func (w *world) settleVictim() {
 			w.t.Fatal(err)
 		}
 	}
+	mustCreateACLs(w.t, v.client(), topicACL("User:"+canary, canary+"-topic", authz.OperationRead, authz.PermissionAllow))
 	producer := v.client(kgo.ClientID(settled), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	for i := range 9 {
 		r := &kgo.Record{Topic: "orders", Partition: int32(i % 3), Key: []byte(canary + "-key"), Value: fmt.Appendf(nil, "%s-%d", canary, i)}
@@ -318,7 +320,7 @@ func (w *world) members() []string {
 	return members
 }
 
-// fingerprint is everything that the engine knows of the victim, as text.
+// fingerprint is everything that the engine and the state topics know of the victim, as text.
 func (w *world) fingerprint() string {
 	w.t.Helper()
 	ctx, admin := testContext(w.t), w.admin()
@@ -369,6 +371,13 @@ func (w *world) fingerprint() string {
 		if strings.HasPrefix(id, prefix) {
 			add("transaction %s of %d/%d is %s with %v", id, t.ProducerID, t.ProducerEpoch, t.State, t.Topics.Sorted())
 		}
+	}
+	victim := *w.victim
+	victim.t = w.t
+	acls, err := describeACLs(w.t, victim.client(), everyACL)
+	check(err)
+	for _, acl := range acls {
+		add("ACL %s", acl)
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")

@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"time"
+
+	"github.com/orrery-kafka/orrery/internal/authz"
 )
 
 const (
@@ -155,11 +158,11 @@ func (e handshakeError) Error() string {
 func (e handshakeError) Unwrap() error { return e.err }
 
 func addressHost(address net.Addr) string {
-	host, _, err := net.SplitHostPort(address.String())
+	parsed, err := netip.ParseAddrPort(address.String())
 	if err != nil {
 		return address.String()
 	}
-	return host
+	return authz.Host(parsed.Addr())
 }
 
 // Connect returns the client's end of an authenticated connection inside this process, which goes through the same

@@ -58,12 +58,12 @@ func (c *connection) rawWalker(in *inbound) (walker, error) {
 
 // topicCache remembers which topics a connection may use for one action, under one policy. It is the read loop's.
 type topicCache struct {
-	policy *authz.Policy
+	policy *authz.Authorizer
 	names  map[string]bool
 	ids    map[[16]byte]bool
 }
 
-func (t *topicCache) under(policy *authz.Policy) {
+func (t *topicCache) under(policy *authz.Authorizer) {
 	if t.policy != policy || len(t.names)+len(t.ids) >= maxRemembered {
 		*t = topicCache{policy: policy, names: map[string]bool{}, ids: map[[16]byte]bool{}}
 	}

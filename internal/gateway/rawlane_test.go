@@ -22,7 +22,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/orrery-kafka/orrery"
-	"github.com/orrery-kafka/orrery/internal/authz"
 	"github.com/orrery-kafka/orrery/internal/tenancy"
 )
 
@@ -66,13 +65,17 @@ func newTwin(t testing.TB, raw, allowed bool) *twin {
 	}
 	t.Cleanup(func() { g.Close() })
 	w.gateway = g
-	st := emptyState()
-	st.tenants, st.organizations = st.tenants.edition(), st.organizations.edition()
+	records := []stateRecord{record(t, tenancy.StateTenant, "lkc-aaaaaa", tenancy.Tenant{LogicalClusterID: "lkc-aaaaaa", OrganizationID: "org-1", EnvironmentID: "env-1"})}
 	if allowed {
-		binding := authz.Binding{ID: "rb-1", Principal: "User:sa-1", Role: orrery.RoleCloudClusterAdmin, Pattern: orrery.CloudClusterCRN("org-1", "env-1", "lkc-aaaaaa")}
-		st.organizations.put("org-1", organization{map[string]authz.Binding{}, authz.NewPolicy([]authz.Binding{binding})})
+		records = append(records, record(t, tenancy.StateBinding, "rb-1", tenancy.Binding{
+			RoleBindingID: "rb-1", Principal: "User:sa-1", RoleName: orrery.RoleCloudClusterAdmin,
+			CRNPattern: orrery.CloudClusterCRN("org-1", "env-1", "lkc-aaaaaa").String(),
+		}))
 	}
-	st.tenants.put("lkc-aaaaaa", tenancy.Tenant{LogicalClusterID: "lkc-aaaaaa", OrganizationID: "org-1", EnvironmentID: "env-1"})
+	st, malformed := emptyState().with(records)
+	if len(malformed) > 0 {
+		t.Fatal(malformed)
+	}
 	st.endpoints.Brokers = []orrery.BrokerEndpoint{{Node: 1, Host: "b1.example", Port: 9092}, {Node: 2, Host: "b2.example", Port: 9092}}
 	g.state.Store(st)
 	g.topics.learn(ownTopic, "lkc-aaaaaa_orders")

@@ -10,7 +10,7 @@ import (
 
 // transactionalUse is the transactional id that a connection may use, under one policy.
 type transactionalUse struct {
-	policy   *authz.Policy
+	policy   *authz.Authorizer
 	logical  string
 	physical string
 }

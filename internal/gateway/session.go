@@ -24,7 +24,9 @@ type session struct {
 	tenant tenancy.Tenant
 	// prefix begins the physical name of everything that the tenant has: "lkc-…_".
 	prefix tenancy.Prefix
-	// clientID is the client.id of the request at hand, and clientHost the client's IP address.
+	// principal is User:PRINCIPAL, as ACLs and role bindings name it.
+	principal string
+	// clientID is the client.id of the request at hand, and clientHost the client's IP address as authz.Host writes it.
 	clientID, clientHost string
 	// node is the broker to which the connection leads.
 	node       int32
@@ -41,19 +43,13 @@ const maxRemembered = 4096
 type memory struct {
 	mu         sync.Mutex
 	groupTypes map[string]string // group id (logical) -> protocol type
-	policy     *authz.Policy     // for which decisions holds
-	decisions  map[decisionKey]bool
+	somewhere  somewhere
 	producers  map[producerKey]bool // pairs that are known to belong together
 	writer     int64                // the producer id of the batch last written, and 1; the read loop's alone
 	// fetchSessions are those that the connection opened at its broker and that are still open.
 	fetchSessions   map[int32]fetchSession
 	openingSessions int // fetches on their way that may open a session, each with a slot
 	shareSessions   map[shareSessionKey]shareSession
-}
-
-type decisionKey struct {
-	action             authz.Action
-	resourceType, name string
 }
 
 type producerKey struct {
@@ -85,30 +81,51 @@ func (s *session) topicName(ctx context.Context, id [16]byte) (physical string, 
 // learnTopic keeps the id of a topic that passed by in a broker's response.
 func (s *session) learnTopic(id [16]byte, physical string) { s.gateway.topics.learn(id, physical) }
 
-// policy returns who may do what in the tenant's organization. It is another one once that has changed.
-func (s *session) policy() *authz.Policy { return s.gateway.state.Load().policy(s.OrganizationID) }
+// policy returns who may do what in the tenant's cluster. It is another one once that has changed.
+func (s *session) policy() *authz.Authorizer {
+	return s.gateway.state.Load().authorizer(s.LogicalClusterID)
+}
 
 // allowed reports whether the session's principal may do action to a resource of the tenant: orrery.CRNTopic,
 // CRNGroup or CRNTransactionalID with its logical name, or CRNKafka, the cluster itself, whose name is ignored.
 func (s *session) allowed(action authz.Action, resourceType, logicalName string) bool {
-	policy := s.policy()
-	key := decisionKey{action, resourceType, logicalName}
-	m := s.memory
+	return s.policy().Authorize(s.question(action, resourceType, logicalName)).Allowed
+}
+
+// question is what the session asks its tenant's Authorizer.
+func (s *session) question(action authz.Action, resourceType, logicalName string) authz.Request {
+	r := authz.Request{Principal: s.principal, Host: s.clientHost, Operation: action.Operation(), ResourceName: logicalName}
+	switch resourceType {
+	case orrery.CRNTopic:
+		r.ResourceType = authz.ResourceTopic
+	case orrery.CRNGroup:
+		r.ResourceType = authz.ResourceGroup
+	case orrery.CRNTransactionalID:
+		r.ResourceType = authz.ResourceTransactionalID
+	case orrery.CRNKafka:
+		r.ResourceType, r.ResourceName = authz.ResourceCluster, authz.ClusterName
+	}
+	return r
+}
+
+// allowedSomewhere reports whether the session's principal may do action to some topic, whether or not there is one.
+// To find out can take long, so the connection remembers the last answer, which is asked for again and again.
+func (s *session) allowedSomewhere(action authz.Action) bool {
+	policy, m := s.policy(), s.memory
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.policy != policy || len(m.decisions) >= maxRemembered {
-		m.policy, m.decisions = policy, map[decisionKey]bool{}
+	if m.somewhere.policy != policy || m.somewhere.action != action {
+		allowed := policy.AuthorizeByResourceType(s.question(action, orrery.CRNTopic, "")).Allowed
+		m.somewhere = somewhere{policy, action, allowed}
 	}
-	allowed, known := m.decisions[key]
-	if !known {
-		resource := orrery.KafkaCRN(s.OrganizationID, s.EnvironmentID, s.LogicalClusterID)
-		if resourceType != orrery.CRNKafka {
-			resource = resource.With(resourceType, logicalName)
-		}
-		allowed = policy.Decide("User:"+s.PrincipalID, action, resource).Allowed
-		m.decisions[key] = allowed
-	}
-	return allowed
+	return m.somewhere.allowed
+}
+
+// somewhere is an answer of allowedSomewhere.
+type somewhere struct {
+	policy  *authz.Authorizer
+	action  authz.Action
+	allowed bool
 }
 
 // rememberGroupType keeps the protocol type of a group that the client joined on this connection, for

@@ -14,7 +14,7 @@ type shareSessionKey struct{ group, member string } // the group's physical name
 // shareSession is a session that a connection opened at the broker.
 type shareSession struct {
 	// policy is what allowed its topics. Where it changed, the session must be opened again.
-	policy *authz.Policy
+	policy *authz.Authorizer
 	// incomplete is true where a topic could not be taken into it that may turn out to be the tenant's: another
 	// gateway may just have created it. Then too it must be opened again.
 	incomplete bool
@@ -24,7 +24,7 @@ type shareSession struct {
 type shareUse struct {
 	key    shareSessionKey
 	epoch  int32
-	policy *authz.Policy
+	policy *authz.Authorizer
 	// incomplete is true where the request had a topic id that is not known.
 	incomplete bool
 }

@@ -3,33 +3,23 @@ package gateway
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/authz"
 	"github.com/orrery-kafka/orrery/internal/tenancy"
 )
 
-// state is what the gateway knows from _orrery_tenants. It never changes: new records make a new one, at a cost that
-// other tenants and keys hardly add to.
+// state is what the gateway knows from _orrery_tenants and _orrery_acls. It never changes: new records make a new one,
+// at a cost that other tenants and keys hardly add to.
 type state struct {
 	tenants     registry[tenancy.Tenant] // by lkc-…
 	credentials registry[credential]     // by API key id
 	bindings    registry[authz.Binding]  // by rb-…
-	// organizations have the bindings on what is theirs; a pattern is always of one organization.
+	// organizations have what concerns several of their clusters; a pattern is always of one organization.
 	organizations registry[organization]
+	accesses      registry[*access] // by lkc-…
 	endpoints     orrery.Endpoints
 }
-
-// organization is who may do what in one organization.
-type organization struct {
-	bindings map[string]authz.Binding // by rb-…; never changes
-	policy   *authz.Policy            // of bindings; never nil
-}
-
-// nobodysPolicy allows nothing.
-var nobodysPolicy = authz.NewPolicy(nil)
 
 // tenant returns a logical cluster.
 func (s *state) tenant(logicalClusterID string) (tenancy.Tenant, bool) {
@@ -38,14 +28,6 @@ func (s *state) tenant(logicalClusterID string) (tenancy.Tenant, bool) {
 
 // credential returns an API key.
 func (s *state) credential(keyID string) (credential, bool) { return s.credentials.get(keyID) }
-
-// policy returns who may do what in an organization. It is another one after each change to that, and only then.
-func (s *state) policy(organizationID string) *authz.Policy {
-	if o, ok := s.organizations.get(organizationID); ok {
-		return o.policy
-	}
-	return nobodysPolicy
-}
 
 // credential is an API key and the hash of its record, which tells whether a connection was opened with this one.
 type credential struct {
@@ -78,10 +60,10 @@ func (s *state) admits(identity Identity, hash string) error {
 	return nil
 }
 
-// stateRecord is one record of _orrery_tenants as it was read; a nil value is a tombstone.
+// stateRecord is one record of a state topic as it was read; a nil value is a tombstone.
 type stateRecord struct {
-	key   string
-	value []byte
+	topic, key string
+	value      []byte
 }
 
 // with returns the state after more records, in order. A record that cannot be understood changes nothing and is
@@ -93,9 +75,11 @@ func (s *state) with(records []stateRecord) (*state, []error) {
 			credentials:   s.credentials.edition(),
 			bindings:      s.bindings.edition(),
 			organizations: s.organizations.edition(),
+			accesses:      s.accesses.edition(),
 			endpoints:     s.endpoints,
 		},
-		rebound: map[string]map[string]authz.Binding{},
+		changedOrganizations: map[string]organization{},
+		changes:              map[string]*accessChange{},
 	}
 	var malformed []error
 	for _, r := range records {
@@ -103,58 +87,15 @@ func (s *state) with(records []stateRecord) (*state, []error) {
 			malformed = append(malformed, fmt.Errorf("state record %q: %w", r.key, err))
 		}
 	}
-	next.rebind()
+	next.finish()
 	return next.state, malformed
 }
 
 // edition is a state that is being made; nobody else sees it yet.
 type edition struct {
 	*state
-	rebound map[string]map[string]authz.Binding // organizations whose bindings have changed
-}
-
-// bindingsOf returns the bindings of an organization, to be changed.
-func (e *edition) bindingsOf(organizationID string) map[string]authz.Binding {
-	if e.rebound[organizationID] == nil {
-		old, _ := e.organizations.get(organizationID)
-		if e.rebound[organizationID] = maps.Clone(old.bindings); old.bindings == nil {
-			e.rebound[organizationID] = map[string]authz.Binding{}
-		}
-	}
-	return e.rebound[organizationID]
-}
-
-// bind takes a binding out of the organization where it was, and puts the one that is now there, if any, into its own.
-func (e *edition) bind(id string, before authz.Binding) {
-	if before.ID != "" {
-		delete(e.bindingsOf(organizationOf(before.Pattern)), id)
-	}
-	if now, ok := e.bindings.get(id); ok {
-		e.bindingsOf(organizationOf(now.Pattern))[id] = now
-	}
-}
-
-// rebind makes the policies of the organizations whose bindings have changed.
-func (e *edition) rebind() {
-	for id, bindings := range e.rebound {
-		if len(bindings) == 0 {
-			e.organizations.remove(id)
-			continue
-		}
-		sorted := make([]authz.Binding, 0, len(bindings))
-		for _, binding := range slices.Sorted(maps.Keys(bindings)) {
-			sorted = append(sorted, bindings[binding])
-		}
-		e.organizations.put(id, organization{bindings, authz.NewPolicy(sorted)})
-	}
-}
-
-// organizationOf returns the organization that a pattern begins with, and "" for one that covers nothing.
-func organizationOf(pattern orrery.CRN) string {
-	if len(pattern.Elements) == 0 || pattern.Elements[0].Type != orrery.CRNOrganization {
-		return ""
-	}
-	return pattern.Elements[0].Name
+	changedOrganizations map[string]organization
+	changes              map[string]*accessChange // by lkc-…
 }
 
 func (e *edition) apply(r stateRecord) error {
@@ -169,15 +110,21 @@ func (e *edition) apply(r stateRecord) error {
 		}
 	}
 	deleted := r.value == nil || record.Deleted
+	if r.topic == topicACLs {
+		return e.applyACL(kind, id, deleted, record)
+	}
 	switch kind {
 	case tenancy.StateTenant:
-		return put(&e.tenants, id, deleted, record, parseTenant)
+		before, _ := e.tenants.get(id)
+		err := put(&e.tenants, id, deleted, record, parseTenant)
+		e.moveTenant(id, before)
+		return err
 	case tenancy.StateCredential:
 		return put(&e.credentials, id, deleted, record, parseCredential)
 	case tenancy.StateBinding:
 		before, _ := e.bindings.get(id)
 		err := put(&e.bindings, id, deleted, record, parseBinding)
-		e.bind(id, before)
+		e.moveBinding(id, before)
 		return err
 	case tenancy.StateEndpoints:
 		endpoints, err := parse[orrery.Endpoints](record)

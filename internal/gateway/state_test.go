@@ -24,7 +24,7 @@ func record(t testing.TB, kind, id string, content any) stateRecord {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return stateRecord{tenancy.StateKey(kind, id), value}
+	return stateRecord{topicTenants, tenancy.StateKey(kind, id), value}
 }
 
 // population is the state of a physical cluster: each tenant has an organization, two keys and a binding.
@@ -52,83 +52,161 @@ func population(t testing.TB, tenants int) []stateRecord {
 
 // model is what a state should know after some records.
 type model struct {
-	organization map[string]string // of tenants
-	owner        map[string]string // of credentials
-	bound        map[string]string // rb-… -> the organization that it lets u-RB administrate
+	tenants  map[string]tenancy.Tenant
+	owner    map[string]string // of credentials
+	bindings map[string]authz.Binding
+	acls     map[string]map[string]authz.ACL // by cluster and ID
+}
+
+func newModel() model {
+	return model{map[string]tenancy.Tenant{}, map[string]string{}, map[string]authz.Binding{}, map[string]map[string]authz.ACL{}}
 }
 
 func (m model) clone() model {
-	return model{maps.Clone(m.organization), maps.Clone(m.owner), maps.Clone(m.bound)}
+	c := model{maps.Clone(m.tenants), maps.Clone(m.owner), maps.Clone(m.bindings), map[string]map[string]authz.ACL{}}
+	for id, acls := range m.acls {
+		c.acls[id] = maps.Clone(acls)
+	}
+	return c
 }
+
+// authorizer makes one of all that there is, for a cluster that is there.
+func (m model) authorizer(tenant tenancy.Tenant) *authz.Authorizer {
+	return authz.NewAuthorizer(orrery.CloudClusterCRN(tenant.OrganizationID, tenant.EnvironmentID, tenant.LogicalClusterID)).With(authz.Changes{
+		AddACLs: slices.Collect(maps.Values(m.acls[tenant.LogicalClusterID])), PutBindings: slices.Collect(maps.Values(m.bindings)),
+	})
+}
+
+const (
+	modelClusters = 6
+	modelIDs      = 12
+)
 
 func (m model) check(t *testing.T, s *state) {
 	t.Helper()
-	if s.tenants.size != len(m.organization) || s.credentials.size != len(m.owner) || s.bindings.size != len(m.bound) {
+	if s.tenants.size != len(m.tenants) || s.credentials.size != len(m.owner) || s.bindings.size != len(m.bindings) {
 		t.Fatalf("%d tenants, %d credentials and %d bindings instead of %d, %d and %d",
-			s.tenants.size, s.credentials.size, s.bindings.size, len(m.organization), len(m.owner), len(m.bound))
+			s.tenants.size, s.credentials.size, s.bindings.size, len(m.tenants), len(m.owner), len(m.bindings))
 	}
-	for i := range 40 {
-		id := fmt.Sprint(i)
+	for i := range modelIDs {
+		key, known := s.credential(fmt.Sprint(i))
+		if want, ok := m.owner[fmt.Sprint(i)]; ok != known || key.OwnerID != want {
+			t.Fatalf("credential %d: %+v, %v; want owner %q", i, key, known, want)
+		}
+	}
+	for i := range modelClusters {
+		id := fmt.Sprint("lkc-", i)
 		tenant, known := s.tenant(id)
-		if want, ok := m.organization[id]; ok != known || tenant.OrganizationID != want {
-			t.Fatalf("tenant %s: %+v, %v; want organization %q", id, tenant, known, want)
+		if want, ok := m.tenants[id]; ok != known || tenant != want {
+			t.Fatalf("tenant %s: %+v, %v; want %+v", id, tenant, known, want)
 		}
-		key, known := s.credential(id)
-		if want, ok := m.owner[id]; ok != known || key.OwnerID != want {
-			t.Fatalf("credential %s: %+v, %v; want owner %q", id, key, known, want)
+		if !maps.Equal(s.acls(id), m.acls[id]) {
+			t.Fatalf("ACLs of %s: %v; want %v", id, s.acls(id), m.acls[id])
 		}
-		for _, organization := range []string{"o1", "o2", "o3"} {
-			decision := s.policy(organization).Decide("User:u-"+id, authz.Describe, orrery.KafkaCRN(organization, "e", "lkc-1"))
-			if want := m.bound[id] == organization; decision.Allowed != want {
-				t.Fatalf("u-%s in %s: %+v, want %v", id, organization, decision, want)
+		if !known && s.authorizer(id) != nobodys {
+			t.Fatalf("%s is not known and somebody may do something in it", id)
+		}
+		if known {
+			sameAnswers(t, s.authorizer(id), m.authorizer(tenant))
+		}
+	}
+}
+
+func sameAnswers(t *testing.T, got, want *authz.Authorizer) {
+	t.Helper()
+	all := authz.Filter{ResourceType: authz.ResourceAny, PatternType: authz.PatternAny, Operation: authz.OperationAny, Permission: authz.PermissionAny}
+	if a, b := got.ACLs(all), want.ACLs(all); !slices.Equal(a, b) {
+		t.Fatalf("the ACLs are %v; want %v", a, b)
+	}
+	for i := range modelIDs {
+		for _, topic := range []string{"orders", "audit"} {
+			principal := fmt.Sprint("User:u-", i)
+			if a, b := got.Operations(principal, "127.0.0.1", authz.ResourceTopic, topic), want.Operations(principal, "127.0.0.1", authz.ResourceTopic, topic); a != b {
+				t.Fatalf("%s may do %b to %s; want %b", principal, a, topic, b)
 			}
 		}
 	}
 }
 
-// Every state stays what it was, whatever comes after it, and an organization's policy changes with its bindings only.
+// change makes one random change to a model and returns its record, and which clusters it concerns.
+func (m model) change(t *testing.T, random *rand.Rand) (r stateRecord, concerned []string) {
+	id, organization, cluster := fmt.Sprint(random.IntN(modelIDs)), fmt.Sprint("o", 1+random.IntN(2)), fmt.Sprint("lkc-", random.IntN(modelClusters))
+	environment, gone := fmt.Sprint("e", 1+random.IntN(2)), random.IntN(3) == 0
+	switch random.IntN(4) {
+	case 0:
+		tenant := tenancy.Tenant{LogicalClusterID: cluster, OrganizationID: organization, EnvironmentID: environment}
+		return putOrDelete(t, tenancy.StateTenant, cluster, tenant, m.tenants, tenant, gone), []string{cluster}
+	case 1:
+		key := tenancy.Credential{APIKeyID: id, OrganizationID: organization, OwnerID: "u-of-" + organization}
+		return putOrDelete(t, tenancy.StateCredential, id, key, m.owner, key.OwnerID, gone), nil
+	case 2:
+		b := authz.Binding{ID: id, Principal: "User:u-" + id}
+		c := orrery.CloudClusterCRN(organization, environment, cluster)
+		switch random.IntN(4) {
+		case 0:
+			b.Role, b.Pattern = orrery.RoleOrganizationAdmin, orrery.OrganizationCRN(organization)
+		case 1:
+			b.Role, b.Pattern = orrery.RoleEnvironmentAdmin, orrery.EnvironmentCRN(organization, environment)
+		case 2:
+			b.Role, b.Pattern = orrery.RoleCloudClusterAdmin, c
+		default:
+			b.Role, b.Pattern = orrery.RoleDeveloperRead, c.With(orrery.CRNKafka, cluster).With(orrery.CRNTopic, "or*")
+		}
+		for _, tenant := range m.tenants {
+			of := orrery.CloudClusterCRN(tenant.OrganizationID, tenant.EnvironmentID, tenant.LogicalClusterID)
+			if before, ok := m.bindings[id]; authz.Reaches(b.Pattern, of) || ok && authz.Reaches(before.Pattern, of) {
+				concerned = append(concerned, tenant.LogicalClusterID)
+			}
+		}
+		content := tenancy.Binding{RoleBindingID: id, Principal: b.Principal, RoleName: b.Role, CRNPattern: b.Pattern.String()}
+		return putOrDelete(t, tenancy.StateBinding, id, content, m.bindings, b, gone), concerned
+	}
+	acl := authz.ACL{
+		ResourceType: authz.ResourceTopic, ResourceName: "orders", PatternType: authz.PatternLiteral, Principal: "User:u-" + id, Host: "*",
+		Operation: authz.OperationRead, Permission: authz.PermissionAllow + authz.Permission(-random.IntN(2)),
+	}
+	if m.acls[cluster] == nil {
+		m.acls[cluster] = map[string]authz.ACL{}
+	}
+	r = putOrDelete(t, tenancy.StateACL, cluster+"/"+acl.ID(), acl, map[string]authz.ACL{}, acl, gone)
+	r.topic = topicACLs
+	set(m.acls[cluster], acl.ID(), acl, !gone)
+	return r, []string{cluster}
+}
+
+func putOrDelete[V any](t *testing.T, kind, id string, content any, known map[string]V, value V, gone bool) stateRecord {
+	if gone {
+		delete(known, id)
+		return stateRecord{topic: topicTenants, key: tenancy.StateKey(kind, id)}
+	}
+	known[id] = value
+	return record(t, kind, id, content)
+}
+
+// Every state stays what it was, whatever comes after it and in which order, and who may do what in a cluster changes
+// with what concerns that cluster only.
 func TestStates(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	current, now := emptyState(), model{map[string]string{}, map[string]string{}, map[string]string{}}
+	current, now := emptyState(), newModel()
 	var states []*state
 	var models []model
-	for range 200 {
+	for range 1000 {
 		var records []stateRecord
 		touched := map[string]bool{}
 		for range 1 + random.IntN(5) {
-			id, organization := fmt.Sprint(random.IntN(40)), fmt.Sprint("o", 1+random.IntN(3))
-			gone := random.IntN(3) == 0
-			var kind string
-			var content any
-			var known map[string]string
-			value := organization
-			switch random.IntN(3) {
-			case 0:
-				kind, known = tenancy.StateTenant, now.organization
-				content = tenancy.Tenant{LogicalClusterID: id, OrganizationID: organization, EnvironmentID: "e"}
-			case 1:
-				kind, known, value = tenancy.StateCredential, now.owner, "u-of-"+organization
-				content = tenancy.Credential{APIKeyID: id, OrganizationID: organization, OwnerID: value}
-			default:
-				kind, known = tenancy.StateBinding, now.bound
-				content = tenancy.Binding{RoleBindingID: id, Principal: "User:u-" + id, RoleName: orrery.RoleOrganizationAdmin, CRNPattern: orrery.OrganizationCRN(organization).String()}
-				touched[now.bound[id]], touched[organization] = true, true
-			}
-			if gone {
-				delete(known, id)
-				records = append(records, stateRecord{key: tenancy.StateKey(kind, id)})
-			} else {
-				known[id] = value
-				records = append(records, record(t, kind, id, content))
+			r, concerned := now.change(t, random)
+			records = append(records, r)
+			for _, id := range concerned {
+				touched[id] = true
 			}
 		}
 		next, malformed := current.with(records)
 		if len(malformed) > 0 {
 			t.Fatal(malformed)
 		}
-		for _, organization := range []string{"o1", "o2", "o3"} {
-			if next.policy(organization) != current.policy(organization) && !touched[organization] {
-				t.Fatalf("the policy of %s changed with bindings of %v", organization, slices.Collect(maps.Keys(touched)))
+		for i := range modelClusters {
+			if id := fmt.Sprint("lkc-", i); next.authorizer(id) != current.authorizer(id) && !touched[id] {
+				t.Fatalf("who may do what in %s changed with what concerns %v", id, slices.Collect(maps.Keys(touched)))
 			}
 		}
 		current = next
@@ -136,6 +214,42 @@ func TestStates(t *testing.T) {
 	}
 	for i := range states {
 		models[i].check(t, states[i])
+	}
+}
+
+// What cannot be understood, or comes by the wrong topic, changes nothing.
+func TestMalformedACLs(t *testing.T) {
+	acl := authz.ACL{ResourceType: authz.ResourceTopic, ResourceName: "orders", PatternType: authz.PatternLiteral, Principal: "User:sa-1", Host: "*", Operation: authz.OperationRead, Permission: authz.PermissionDeny}
+	good := record(t, tenancy.StateACL, "lkc-1/"+acl.ID(), acl)
+	good.topic = topicACLs
+	full, malformed := emptyState().with([]stateRecord{record(t, tenancy.StateTenant, "lkc-1", tenancy.Tenant{LogicalClusterID: "lkc-1", OrganizationID: "o", EnvironmentID: "e"}), good})
+	if len(malformed) > 0 || full.authorizer("lkc-1").Len() != 1 {
+		t.Fatal(malformed)
+	}
+	other, invalid := acl, acl
+	other.Principal, invalid.ResourceName = "User:sa-2", ""
+	for name, r := range map[string]stateRecord{
+		"no JSON":                         {topicACLs, good.key, []byte("{")},
+		"another ACL":                     {topicACLs, good.key, record(t, "", "", other).value},
+		"an invalid ACL":                  {topicACLs, tenancy.StateKey(tenancy.StateACL, "lkc-1/"+invalid.ID()), record(t, "", "", invalid).value},
+		"no content":                      {topicACLs, good.key, []byte("{}")},
+		"an operation of a later version": {topicACLs, good.key, []byte(`{"content":{"operation":"DREAM"}}`)},
+		"no ID":                           {topicACLs, "acl/lkc-1", nil},
+		"no kind":                         {topicACLs, "lkc-1", nil},
+	} {
+		next, malformed := full.with([]stateRecord{r})
+		if len(malformed) != 1 || next.authorizer("lkc-1") != full.authorizer("lkc-1") {
+			t.Errorf("%s: %v", name, malformed)
+		}
+	}
+	for name, r := range map[string]stateRecord{
+		"a tenant in the topic of ACLs":  {topicACLs, tenancy.StateKey(tenancy.StateTenant, "lkc-1"), nil},
+		"an ACL in the topic of tenants": {topicTenants, good.key, nil},
+	} {
+		next, _ := full.with([]stateRecord{r})
+		if _, known := next.tenant("lkc-1"); !known || next.authorizer("lkc-1") != full.authorizer("lkc-1") {
+			t.Errorf("%s counts", name)
+		}
 	}
 }
 

@@ -68,7 +68,7 @@ func start(t testing.TB) *platform {
 	}
 	t.Cleanup(control.Close)
 	compacted := "compact"
-	for _, topic := range []string{"_orrery_tenants", "_orrery_gateways"} {
+	for _, topic := range []string{"_orrery_tenants", "_orrery_gateways", "_orrery_acls"} {
 		if _, err := kadm.NewClient(control).CreateTopic(t.Context(), 1, 3, map[string]*string{"cleanup.policy": &compacted}, topic); err != nil {
 			t.Fatal(err)
 		}

@@ -31,6 +31,7 @@ const (
 	environment     = "env-scale0"
 	topicTenants    = "_orrery_tenants"
 	topicGateways   = "_orrery_gateways"
+	topicACLs       = "_orrery_acls"
 
 	topicsEach = 10
 	groupsEach = 1
@@ -92,7 +93,7 @@ func (w *world) open(ctx context.Context, dir string, c contents) (err error) {
 		return err
 	}
 	admin := kadm.NewClient(w.client)
-	if err := create(ctx, admin, topicTenants, topicGateways); err != nil {
+	if err := create(ctx, admin, topicTenants, topicGateways, topicACLs); err != nil {
 		return err
 	}
 	if err := w.writeTenants(ctx, c); err != nil {

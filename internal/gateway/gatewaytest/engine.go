@@ -89,7 +89,7 @@ func startKafka(t testing.TB, o Options) *kafkatest.Cluster {
 	switch {
 	case engine == kafkatest.Embedded:
 		return kafkatest.StartEmbedded(t, kafkatest.Options{
-			Brokers: o.Brokers, Engine: append([]kfake.Opt{kfake.DefaultNumPartitions(1), kfake.SeedTopics(1, topicTenants, topicGateways)}, o.Embedded...),
+			Brokers: o.Brokers, Engine: append([]kfake.Opt{kfake.DefaultNumPartitions(1), kfake.SeedTopics(1, topicTenants, topicGateways, topicACLs)}, o.Embedded...),
 		})
 	case len(o.Embedded) > 0:
 		t.Fatal("options of the embedded engine for another one")
