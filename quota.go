@@ -20,6 +20,7 @@ type Quotas struct {
 	Groups             int64 `json:"groups,omitempty"`
 	// MessageBytes bounds max.message.bytes of the cluster's topics.
 	MessageBytes int64 `json:"message_bytes,omitempty"`
+	ACLs         int64 `json:"acls,omitempty"`
 }
 
 // Quota is one of Quotas.
@@ -47,5 +48,6 @@ func (q Quotas) List() []Quota {
 		{"producer_ids_per_hour", q.ProducerIDsPerHour, "ids/h", "new producer ids, one for each idempotent producer that starts"},
 		{"groups", q.Groups, "groups", "consumer groups, of every kind"},
 		{"message_bytes", q.MessageBytes, "bytes", "the largest max.message.bytes of a topic"},
+		{"acls", q.ACLs, "ACLs", "Kafka ACLs; role bindings are not counted"},
 	}
 }

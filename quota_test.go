@@ -19,7 +19,7 @@ func TestQuotasList(t *testing.T) {
 		}
 	}
 	var fields map[string]int64
-	encoded, err := json.Marshal(Quotas{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11})
+	encoded, err := json.Marshal(Quotas{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12})
 	if err == nil {
 		err = json.Unmarshal(encoded, &fields)
 	}

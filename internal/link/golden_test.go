@@ -37,7 +37,7 @@ func golden(t *testing.T) map[string]link.Message {
 			PhysicalClusterID: "pkc-bcdf01", LogicalClusterID: "lkc-bcdf02", OrganizationID: "3f1d7a52-0000-4000-8000-000000000000", EnvironmentID: "env-bcdf03",
 			Type: "Basic", MaxPartitions: 2048, ReplicationFactor: 3, Quotas: orrery.Quotas{IngressBytesPerSecond: 1, EgressBytesPerSecond: 2, RequestsPerSecond: 3,
 				RequestMillisecondsPerSecond: 4, Connections: 5, ConnectionAttemptsPerSecond: 6, Partitions: 2048, PartitionChangesPerFiveMinutes: 7,
-				ProducerIDsPerHour: 8, Groups: 9, MessageBytes: 10}}},
+				ProducerIDsPerHour: 8, Groups: 9, MessageBytes: 10, ACLs: 11}}},
 		"credential": {orrery.DesiredCredential, "pkc-bcdf01/ABCDEFGHIJKLMNOP", false, tenancy.Credential{
 			PhysicalClusterID: "pkc-bcdf01", APIKeyID: "ABCDEFGHIJKLMNOP", OrganizationID: "3f1d7a52-0000-4000-8000-000000000000", LogicalClusterID: "lkc-bcdf02", OwnerID: "sa-bcdf04",
 			Verifiers: orrery.Verifiers{Plain: orrery.PlainVerifier{Salt: []byte("salt"), Hash: []byte("hash")}, SCRAMSHA256: verifier, SCRAMSHA512: verifier}}},

@@ -118,6 +118,7 @@ func (l TypeLimits) Quotas(units int) orrery.Quotas {
 		ProducerIDsPerHour:             l.Own.ProducerIDsPerHour,
 		Groups:                         l.Own.Groups,
 		MessageBytes:                   l.Own.MessageBytes,
+		ACLs:                           int64(l.ACLs),
 	}
 }
 
