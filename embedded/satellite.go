@@ -15,6 +15,7 @@ import (
 
 	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/brokers/kafka"
+	"github.com/orrery-kafka/orrery/internal/jwks"
 	"github.com/orrery-kafka/orrery/internal/link"
 	"github.com/orrery-kafka/orrery/internal/satellite"
 )
@@ -36,13 +37,18 @@ func (s *Server) openSatellite(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	keys := jwks.New(jwks.Config{
+		Networks: s.config.IdentityProviderNetworks, RootCAs: s.config.IdentityProviderCAs,
+		Changed: func() { s.nudge(loopSatellite) },
+	})
+	s.onClose(func(context.Context) error { keys.Close(); return nil })
 	s.satellite, err = satellite.New(satellite.Config{
 		Satellite: orrery.Satellite{
 			ID: s.directory.choices.SatelliteID, Cloud: anyOf(s.config.Cloud), Region: anyOf(s.config.Region),
 			Engine: orrery.EngineEmbedded, Substrate: "inproc", Version: s.config.Version, Capacity: capacity,
 		},
 		Dir: s.directory.join("satellite", "ledger"), Substrate: s.substrate, Open: kafka.Opener(s.log), Local: local,
-		Changed: func() { s.nudge(loopSatellite); s.changed.announce() }, Logger: s.log,
+		Keys: keys, Changed: func() { s.nudge(loopSatellite); s.changed.announce() }, Logger: s.log,
 	})
 	if err != nil {
 		return err

@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -51,6 +53,10 @@ type Config struct {
 	KafkaPortFirst, KafkaPortLast int
 	// Cloud and Region are what the satellite serves; "" is any.
 	Cloud, Region string
+	// IdentityProviderNetworks are networks in which identity providers may be although they are not public, and
+	// IdentityProviderCAs who may sign their certificates; nil: the system's.
+	IdentityProviderNetworks []netip.Prefix
+	IdentityProviderCAs      *x509.CertPool
 	// Version is the program's, for reports.
 	Version string
 	// Logger gets the log; nil drops it.

@@ -136,3 +136,38 @@ func serviceAccount(ctx context.Context, api *client.Client, reference string) (
 	}
 	return pick(accounts, "service account", reference, serviceAccountName)
 }
+
+func identityProviderName(i wire.IdentityProvider) (id, name string) { return i.ID, i.DisplayName }
+
+func identityPoolName(i wire.IdentityPool) (id, name string) { return i.ID, i.DisplayName }
+
+// identityProvider finds an identity provider; reference "" is the only one.
+func identityProvider(ctx context.Context, api *client.Client, reference string) (wire.IdentityProvider, error) {
+	if orrery.HasPrefix(reference, orrery.PrefixIdentityProvider) {
+		return api.GetIdentityProvider(ctx, reference)
+	}
+	providers, err := collect(api.ListIdentityProviders(ctx))
+	switch {
+	case err != nil:
+		return wire.IdentityProvider{}, err
+	case reference != "":
+		return pick(providers, "identity provider", reference, identityProviderName)
+	case len(providers) == 0:
+		return wire.IdentityProvider{}, failed("orrery identity-provider create --help", "there is no identity provider yet").withCode(orrery.NotFound)
+	case len(providers) > 1:
+		return wire.IdentityProvider{}, usageError(choices(providers, identityProviderName), "there are %d identity providers: say which with --provider", len(providers))
+	}
+	return providers[0], nil
+}
+
+// identityPool finds an identity pool of a provider.
+func identityPool(ctx context.Context, api *client.Client, providerID, reference string) (wire.IdentityPool, error) {
+	if orrery.HasPrefix(reference, orrery.PrefixIdentityPool) {
+		return api.GetIdentityPool(ctx, providerID, reference)
+	}
+	pools, err := collect(api.ListIdentityPools(ctx, providerID))
+	if err != nil {
+		return wire.IdentityPool{}, err
+	}
+	return pick(pools, "identity pool", reference, identityPoolName)
+}

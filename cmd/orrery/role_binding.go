@@ -50,7 +50,7 @@ type bindingFlags struct {
 
 func (f *bindingFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.serviceAccount, "service-account", "", "who: id or name of a service `ACCOUNT`")
-	flags.StringVar(&f.principal, "principal", "", "who: `User:ID` of a user or service account")
+	flags.StringVar(&f.principal, "principal", "", "who: `User:ID` of a user, service account or identity pool")
 	flags.StringVar(&f.role, "role", "", "`ROLE`: "+strings.Join(orrery.RoleNames(), ", "))
 	flags.StringVar(&f.environment, "environment", "", "on what: an `ENVIRONMENT`, id or name")
 	flags.StringVar(&f.cluster, "cluster", "", "on what: a Kafka `CLUSTER`, id or name")
@@ -71,7 +71,7 @@ func (f bindingFlags) who(ctx context.Context, api *client.Client) (string, erro
 			return "", err
 		}
 		return orrery.Principal(account.ID), nil
-	case orrery.HasPrefix(f.principal, orrery.PrefixServiceAccount), orrery.HasPrefix(f.principal, orrery.PrefixUser):
+	case orrery.HasPrefix(f.principal, orrery.PrefixServiceAccount), orrery.HasPrefix(f.principal, orrery.PrefixUser), orrery.HasPrefix(f.principal, orrery.PrefixIdentityPool):
 		return orrery.Principal(f.principal), nil
 	}
 	return f.principal, nil

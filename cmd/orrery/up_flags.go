@@ -13,6 +13,7 @@ import (
 // upFlags are the flags of `orrery up` as they were given.
 type upFlags struct {
 	listen, tlsListen, kafkaPorts, region, logLevel, logFormat string
+	identityNetworks, identityCAFile                           string
 }
 
 // The defaults of `orrery up`.
@@ -28,6 +29,8 @@ func (f *upFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.tlsListen, "tls-listen", "", "`HOST:PORT` of the API with TLS beside it, for other machines too")
 	flags.StringVar(&f.kafkaPorts, "kafka-ports", defaultKafkaPorts, "ports `A-B` on 127.0.0.1 for Kafka; each is chosen once and kept")
 	flags.StringVar(&f.region, "region", "", "serve only this `CLOUD/REGION`, such as aws/eu-central-1 (default: any)")
+	flags.StringVar(&f.identityNetworks, "identity-provider-networks", "", "`CIDR,...` in which identity providers may be although they are not public")
+	flags.StringVar(&f.identityCAFile, "identity-provider-ca-file", "", "PEM `FILE` of more authorities that sign identity providers' certificates")
 	flags.StringVar(&f.logLevel, "log-level", "info", "least `LEVEL` of what is logged on stderr: debug, info, warn or error")
 	flags.StringVar(&f.logFormat, "log-format", "text", "`FORMAT` of the log: text or json")
 }

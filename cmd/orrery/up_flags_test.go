@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,7 +23,7 @@ func TestServerConfig(t *testing.T) {
 	got.Logger = nil
 	want := embedded.Config{Dir: "/home/me/.local/share/orrery", Listen: "localhost:0", TLSListen: ":8443", KafkaPortFirst: 1, KafkaPortLast: 65535,
 		Cloud: "AWS", Region: "eu-central-1", Version: readVersion().Version}
-	if got != want {
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	p.operatingSys = "darwin"
