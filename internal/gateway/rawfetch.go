@@ -56,7 +56,7 @@ func (c *connection) walkFetch(w *walker, version int16, head *fetchHead) []mark
 	}
 	partition := fetchPartitionBytes(version)
 	c.readable.under(c.session.policy())
-	marks, ok := c.marks[:0], true
+	marks, ok := c.marks[:0], false
 	for topics := w.array(); topics > 0 && !w.failed; topics-- {
 		if marks, ok = c.mayUse(w, &c.readable, authz.Read, version >= 13, marks); !ok {
 			w.fail()
