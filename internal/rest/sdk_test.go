@@ -14,6 +14,7 @@ import (
 	mds "github.com/confluentinc/ccloud-sdk-go-v2/mds/v2"
 	org "github.com/confluentinc/ccloud-sdk-go-v2/org/v2"
 
+	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/poll"
 	"github.com/orrery-kafka/orrery/wire"
 )
@@ -430,7 +431,7 @@ func TestClient(t *testing.T) {
 	}
 	quotas, err := c.GetLogicalClusterQuotas(ctx, created.ID)
 	p.must(err)
-	if len(quotas.Quotas) != 11 || quotas.Quotas[0].Value != 60_000_000 || quotas.Quotas[0].Unit != "bytes/s" ||
+	if len(quotas.Quotas) != len((orrery.Quotas{}).List()) || quotas.Quotas[0].Value != 60_000_000 || quotas.Quotas[0].Unit != "bytes/s" ||
 		quotas.Quotas[0].Source != "kafka-1: Dedicated: 1 × 60000000, what one unit gives" || quotas.Quotas[6].Value != int64(how.Status.MaxPartitions) {
 		t.Fatalf("got %+v", quotas)
 	}
