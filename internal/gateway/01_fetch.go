@@ -21,6 +21,7 @@ import (
 // which the client fetches in full. Where something is refused, or the tenant has as many sessions as it may,
 // the fetch is answered without a session.
 // * The size of a response and the wait for one are capped, the size further where something is refused.
+// * An isolation level that Kafka does not have is UNKNOWN_SERVER_ERROR, as from Apache Kafka (isolationlevel.go).
 // * What nothing is refused of takes the raw lane (rawfetch.go).
 //
 // Version notes:
@@ -30,6 +31,9 @@ import (
 // * v15: ReplicaState instead of ReplicaId
 // * v16: NodeEndpoints
 func fetch(ctx context.Context, s *session, r *kmsg.FetchRequest) (step, error) {
+	if unknownIsolationLevel(r.IsolationLevel) {
+		return fetchAtUnknownLevel(r), nil
+	}
 	if r.ClusterID != nil && *r.ClusterID != s.clusterID() {
 		return fetchRefused(r, kerr.InconsistentClusterID.Code), nil
 	}

@@ -49,7 +49,10 @@ func (c *connection) walkFetch(w *walker, version int16, head *fetchHead) []mark
 	}
 	head.maxWait = w.at
 	head.maxBytes = head.maxWait + 4 + 4
-	w.span(4 + 4 + 4 + 1) // wait, least bytes, most bytes, isolation level
+	w.span(4 + 4 + 4) // wait, least bytes, most bytes
+	if level := w.span(1); len(level) == 1 && unknownIsolationLevel(int8(level[0])) {
+		w.fail()
+	}
 	if version >= 7 {
 		head.session, head.epoch = w.at, w.at+4
 		w.span(4 + 4)

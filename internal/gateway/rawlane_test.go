@@ -353,6 +353,9 @@ func (r laneCase) request(key, version int16) kmsg.Request {
 func (r laneCase) fetch(q *kmsg.FetchRequest) {
 	q.MaxWaitMillis, q.MaxBytes = pickOf[int32](r, 1, 500, 1<<30, -1), pickOf[int32](r, 1, 1<<20, 1<<30, -1)
 	q.SessionID, q.SessionEpoch = pickOf[int32](r, 0, heldSession, 5), pickOf[int32](r, -1, 0, 1, 9)
+	if q.IsolationLevel = int8(r.IntN(2)); r.one(16) {
+		q.IsolationLevel = pickOf[int8](r, -1, 2)
+	}
 	if !r.one(4) {
 		q.ReplicaID, q.ClusterID, q.ReplicaState = -1, nil, kmsg.NewFetchRequestReplicaState()
 	}
