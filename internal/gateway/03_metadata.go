@@ -13,8 +13,8 @@ import (
 // Metadata: v0-13
 //
 // Behavior:
-// * DESCRIBE on each named topic, else TOPIC_AUTHORIZATION_FAILED. A topic id that is not the tenant's, or that may not
-// be described, is UNKNOWN_TOPIC_ID. The other topics are answered.
+// * DESCRIBE on each topic, else TOPIC_AUTHORIZATION_FAILED, without the name of one that was given by its id. A topic
+// id that is not the tenant's is UNKNOWN_TOPIC_ID. The other topics are answered.
 // * All topics (null, in v0 an empty list) are those of the tenant that may be described; the broker is asked for
 // them by name (topiclist.go).
 // * Topics are never created. Those that Kafka calls internal are told by the tenant's own names.
@@ -82,10 +82,7 @@ func (s *session) allTopics(ctx context.Context) []kmsg.MetadataRequestTopic {
 func (s *session) metadataTopic(ctx context.Context, t *kmsg.MetadataRequestTopic) int16 {
 	if t.TopicID != ([16]byte{}) {
 		t.Topic = nil
-		if code := s.topicIDError(ctx, authz.Describe, t.TopicID); code != 0 {
-			return kerr.UnknownTopicID.Code
-		}
-		return 0
+		return s.topicIDError(ctx, authz.Describe, t.TopicID)
 	}
 	if t.Topic == nil {
 		return kerr.UnknownTopicOrPartition.Code

@@ -45,7 +45,7 @@ func consumerGroupDescribe(ctx context.Context, s *session, r *kmsg.ConsumerGrou
 		response.Groups = own(s, response.Groups, func(g *kmsg.ConsumerGroupDescribeResponseGroup) *string { return &g.Group })
 		for i := range response.Groups {
 			g := &response.Groups[i]
-			g.AuthorizedOperations = s.groupOperations(operations, g.Group)
+			g.AuthorizedOperations = s.groupOperations(operations && g.ErrorCode == 0, g.Group)
 		}
 		response.Groups = append(refused, response.Groups...)
 		return nil

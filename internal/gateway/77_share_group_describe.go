@@ -41,7 +41,7 @@ func shareGroupDescribe(ctx context.Context, s *session, r *kmsg.ShareGroupDescr
 		response.Groups = own(s, response.Groups, func(g *kmsg.ShareGroupDescribeResponseGroup) *string { return &g.GroupID })
 		for i := range response.Groups {
 			g := &response.Groups[i]
-			g.AuthorizedOperations = s.groupOperations(operations, g.GroupID)
+			g.AuthorizedOperations = s.groupOperations(operations && g.ErrorCode == 0, g.GroupID)
 		}
 		response.Groups = append(refused, response.Groups...)
 		return nil

@@ -41,7 +41,7 @@ func streamsGroupDescribe(_ context.Context, s *session, r *kmsg.StreamsGroupDes
 		response.Groups = own(s, response.Groups, func(g *kmsg.StreamsGroupDescribeResponseGroup) *string { return &g.Group })
 		for i := range response.Groups {
 			g := &response.Groups[i]
-			g.AuthorizedOperations = s.groupOperations(operations, g.Group)
+			g.AuthorizedOperations = s.groupOperations(operations && g.ErrorCode == 0, g.Group)
 		}
 		response.Groups = append(refused, response.Groups...)
 		return nil

@@ -143,8 +143,13 @@ func apacheSize(brokers int) int {
 	return 1
 }
 
+// Direct is a user of Apache Kafka itself, beside the gateways' principals, who may do nothing until a test gives it
+// ACLs.
+var Direct = gateway.Login{User: "sa-direct", Password: "direct-secret"}
+
 func apacheOptions(size int) kafkatest.Options {
-	return kafkatest.Options{Brokers: size, HeapMiB: 192, Users: Users()}
+	users := append(Users(), kafkatest.User{Name: Direct.User, Password: Direct.Password})
+	return kafkatest.Options{Brokers: size, HeapMiB: 192, Users: users}
 }
 
 // Users are the two principals of a gateway, as brokers have to know them: the tenants' one and the gateway's own.
