@@ -56,7 +56,16 @@ func TestIdentityReachesTheClusters(t *testing.T) {
 			filter := "true"
 			_, err = p.m.UpdateIdentityPool(t.Context(), p.admin, provider.ID, pool.ID, mothership.IdentityPoolChange{Filter: &filter})
 			p.ok(err)
+			if reason, err := p.m.IdentityPoolAwaits(t.Context(), pool.ID); err != nil || reason == "" {
+				t.Errorf("a change that was not sent waits for %q, %v", reason, err)
+			}
 			p.settle()
+			if reason, err := p.m.IdentityPoolAwaits(t.Context(), pool.ID); err != nil || reason != "" {
+				t.Errorf("a change that is applied waits for %q, %v", reason, err)
+			}
+			if reason, err := p.m.IdentityProviderAwaits(t.Context(), provider.ID); err != nil || reason != "" {
+				t.Errorf("the provider waits for %q, %v", reason, err)
+			}
 			message := p.satellite.known[onPool]
 			p.ok(json.Unmarshal(message.Content, &got))
 			if got.Filter != "true" || message.Generation.Number != 2 {

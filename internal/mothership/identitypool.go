@@ -71,7 +71,8 @@ func (m *Mothership) ListIdentityPools(ctx context.Context, actor Actor, provide
 	return out, err
 }
 
-// UpdateIdentityPool changes an identity pool. Sessions that are open stay until they have to log in again.
+// UpdateIdentityPool changes an identity pool. It is in force everywhere once IdentityPoolAwaits says so; sessions that
+// are open then stay until they have to log in again.
 func (m *Mothership) UpdateIdentityPool(ctx context.Context, actor Actor, providerID, id string, change IdentityPoolChange) (out orrery.IdentityPool, err error) {
 	err = m.update(ctx, actor, func(t *transaction) error {
 		if out, err = t.identityPool(authz.Manage, providerID, id); err != nil {

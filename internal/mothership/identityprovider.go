@@ -84,7 +84,8 @@ func (m *Mothership) ListIdentityProviders(ctx context.Context, actor Actor, pag
 	return out, err
 }
 
-// UpdateIdentityProvider changes name, description and audiences.
+// UpdateIdentityProvider changes name, description and audiences. It is in force everywhere once IdentityProviderAwaits
+// says so.
 func (m *Mothership) UpdateIdentityProvider(ctx context.Context, actor Actor, id string, change IdentityProviderChange) (out IdentityProvider, err error) {
 	err = m.update(ctx, actor, func(t *transaction) error {
 		p, err := t.identityProvider(authz.Manage, id)

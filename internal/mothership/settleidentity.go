@@ -1,7 +1,10 @@
 package mothership
 
 import (
+	"context"
+
 	"github.com/orrery-kafka/orrery"
+	"github.com/orrery-kafka/orrery/internal/store"
 )
 
 func (t *transaction) settleIdentityProvider(id string) error {
@@ -52,4 +55,52 @@ func (t *transaction) sharedRecords(kind, id, organizationID string) (keys []str
 		keys = append(keys, kind+"/"+pscID+"/"+id)
 	}
 	return keys, err
+}
+
+// IdentityPoolAwaits says what the last change of an identity pool waits for; "" where it is in force on every cluster.
+// It authorizes nobody and is for the request that made the change.
+func (m *Mothership) IdentityPoolAwaits(ctx context.Context, id string) (reason string, err error) {
+	err = m.store.View(ctx, func(tx store.Tx) error {
+		p, err := tx.IdentityPools().Get(id)
+		if err != nil {
+			return err
+		}
+		reason, err = m.transaction(tx, m.now()).awaits(orrery.DesiredIdentityPool, id, p.OrganizationID)
+		return err
+	})
+	return reason, err
+}
+
+// IdentityProviderAwaits is like IdentityPoolAwaits, for an identity provider.
+func (m *Mothership) IdentityProviderAwaits(ctx context.Context, id string) (reason string, err error) {
+	err = m.store.View(ctx, func(tx store.Tx) error {
+		p, err := tx.IdentityProviders().Get(id)
+		if err != nil {
+			return err
+		}
+		reason, err = m.transaction(tx, m.now()).awaits(orrery.DesiredIdentityProvider, id, p.OrganizationID)
+		return err
+	})
+	return reason, err
+}
+
+// awaits says what the records of something of an organization wait for where the organization has a usable cluster.
+func (t *transaction) awaits(kind, id, organizationID string) (reason string, err error) {
+	keys, err := t.sharedRecords(kind, id, organizationID)
+	if err != nil {
+		return "", err
+	}
+	for _, key := range keys {
+		later, err := t.mayBeLater(wait{onlyUsable: true, organizationID: organizationID}, key)
+		if err != nil {
+			return "", err
+		}
+		if later {
+			continue
+		}
+		if reason, err = t.missing(key); err != nil || reason != "" {
+			return reason, err
+		}
+	}
+	return "", nil
 }

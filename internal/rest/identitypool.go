@@ -15,7 +15,7 @@ func (s *server) identityPoolRoutes() []route {
 		{"GET", identityPoolsPath, "listIdentityPools", "List the identity pools of an identity provider", paged(), 200, with(s.listIdentityPools), false},
 		{"POST", identityPoolsPath, "createIdentityPool", "Create an identity pool; the answer comes once every cluster knows it", nil, 201, with(s.createIdentityPool), false},
 		{"GET", identityPoolsPath + "/{id}", "getIdentityPool", "Read an identity pool", nil, 200, with(s.getIdentityPool), false},
-		{"PATCH", identityPoolsPath + "/{id}", "updateIdentityPool", "Change an identity pool", nil, 200, with(s.updateIdentityPool), false},
+		{"PATCH", identityPoolsPath + "/{id}", "updateIdentityPool", "Change an identity pool; the answer comes once every cluster knows it", nil, 200, with(s.updateIdentityPool), false},
 		{"DELETE", identityPoolsPath + "/{id}", "deleteIdentityPool", "Delete an identity pool with its role bindings", nil, 204, with(s.deleteIdentityPool), false},
 	}
 }
@@ -53,6 +53,12 @@ func (s *server) getIdentityPool(c *call, _ none) (wire.IdentityPool, error) {
 func (s *server) updateIdentityPool(c *call, in wire.IdentityPoolUpdate) (wire.IdentityPool, error) {
 	p, err := s.mothership.UpdateIdentityPool(c.ctx, c.actor, c.providerID(), c.pathID(), mothership.IdentityPoolChange{
 		DisplayName: in.DisplayName, Description: in.Description, IdentityClaim: in.IdentityClaim, Filter: in.Filter,
+	})
+	if err != nil {
+		return wire.IdentityPool{}, err
+	}
+	err = c.changedEverywhere("identity pool "+p.ID, func(ctx context.Context) (string, error) {
+		return s.mothership.IdentityPoolAwaits(ctx, p.ID)
 	})
 	return c.identityPool(p), err
 }

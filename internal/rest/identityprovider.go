@@ -15,7 +15,7 @@ func (s *server) identityProviderRoutes() []route {
 		{"GET", identityProvidersPath, "listIdentityProviders", "List identity providers", paged(), 200, with(s.listIdentityProviders), false},
 		{"POST", identityProvidersPath, "createIdentityProvider", "Create an identity provider; the answer comes once every cluster knows it", nil, 201, with(s.createIdentityProvider), false},
 		{"GET", identityProvidersPath + "/{id}", "getIdentityProvider", "Read an identity provider, and whether its keys can be fetched", nil, 200, with(s.getIdentityProvider), false},
-		{"PATCH", identityProvidersPath + "/{id}", "updateIdentityProvider", "Change an identity provider's name, description or audiences", nil, 200, with(s.updateIdentityProvider), false},
+		{"PATCH", identityProvidersPath + "/{id}", "updateIdentityProvider", "Change an identity provider's name, description or audiences; the answer comes once every cluster knows it", nil, 200, with(s.updateIdentityProvider), false},
 		{"DELETE", identityProvidersPath + "/{id}", "deleteIdentityProvider", "Delete an identity provider that has no identity pools", nil, 204, with(s.deleteIdentityProvider), false},
 	}
 }
@@ -50,6 +50,12 @@ func (s *server) getIdentityProvider(c *call, _ none) (wire.IdentityProvider, er
 func (s *server) updateIdentityProvider(c *call, in wire.IdentityProviderUpdate) (wire.IdentityProvider, error) {
 	change := mothership.IdentityProviderChange{DisplayName: in.DisplayName, Description: in.Description, Audiences: in.Audiences}
 	p, err := s.mothership.UpdateIdentityProvider(c.ctx, c.actor, c.pathID(), change)
+	if err != nil {
+		return wire.IdentityProvider{}, err
+	}
+	err = c.changedEverywhere("identity provider "+p.ID, func(ctx context.Context) (string, error) {
+		return s.mothership.IdentityProviderAwaits(ctx, p.ID)
+	})
 	return c.identityProvider(p), err
 }
 

@@ -52,6 +52,16 @@ func (c *call) removed(what string, state orrery.Lifecycle, read func(context.Co
 	return unfinished(err, "the deletion of %s is not in force everywhere yet%s; it goes on, and the same request says when it is done", what, &reason)
 }
 
+// changedEverywhere waits until a change is in force. It stays so where this gives up: a repeated request waits on.
+func (c *call) changedEverywhere(what string, awaits func(context.Context) (reason string, err error)) error {
+	reason := ""
+	err := c.wait(c.maxWait, func() (done bool, err error) {
+		reason, err = awaits(c.ctx)
+		return reason == "", err
+	})
+	return unfinished(err, "the change of %s is not in force everywhere yet%s; it goes on, and the same request says when it is done", what, &reason)
+}
+
 // errWaited says that a wait took too long, or that nobody waits for the answer any more.
 var errWaited = errors.New("waited for as long as a request may")
 

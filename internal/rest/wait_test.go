@@ -77,6 +77,30 @@ func TestRemoved(t *testing.T) {
 	}
 }
 
+func TestChangedEverywhere(t *testing.T) {
+	c, changes := waiting(t, time.Minute)
+	close(changes)
+	left := 3
+	awaits := func(context.Context) (string, error) {
+		if left--; left > 0 {
+			return "waiting for gateway 2", nil
+		}
+		return "", nil
+	}
+	if err := c.changedEverywhere("it", awaits); err != nil || left != 0 {
+		t.Fatalf("got %v, %d looks left", err, left)
+	}
+	broken := errors.New("disk full")
+	if err := c.changedEverywhere("it", func(context.Context) (string, error) { return "", broken }); !errors.Is(err, broken) {
+		t.Fatalf("got %v", err)
+	}
+	c, _ = waiting(t, time.Nanosecond)
+	err := c.changedEverywhere("it", func(context.Context) (string, error) { return "waiting for gateway 2", nil })
+	if orrery.ErrorCode(err) != orrery.Unavailable || !strings.Contains(err.Error(), "it goes on") || !strings.Contains(err.Error(), "(waiting for gateway 2)") {
+		t.Fatalf("got %v", err)
+	}
+}
+
 // TestWaitLooksAgain: a change that nobody announced is found all the same.
 func TestWaitLooksAgain(t *testing.T) {
 	c, _ := waiting(t, time.Minute)
