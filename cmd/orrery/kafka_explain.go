@@ -23,7 +23,7 @@ func explainKafka(err error, a kafkaAccess) error {
 		return failed("is the secret right, and the key not deleted? A new one: "+newKey,
 			"the cluster %s refuses the API key %s", a.name(), a.apiKey).because(err).withCode(orrery.Unauthenticated)
 	case errors.Is(err, kerr.UnsupportedSaslMechanism):
-		return failed("clients log in with SASL/PLAIN over TLS (security.protocol=SASL_SSL, sasl.mechanism=PLAIN); SCRAM is not offered",
+		return failed("clients log in with SASL over TLS (security.protocol=SASL_SSL) and the mechanism PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
 			"the cluster %s does not offer this SASL mechanism", a.name()).because(err)
 	case errors.Is(err, kerr.TopicAuthorizationFailed):
 		return forbidden(err, a, "the topic")

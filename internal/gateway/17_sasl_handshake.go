@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -13,19 +14,23 @@ import (
 // SaslHandshake: v0-1
 //
 // Behavior:
-// * Ends in the gateway; PLAIN is offered.
+// * Ends in the gateway; PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512 are offered, and OAUTHBEARER where there is an identity
+//   pool.
 // * Another mechanism is answered UNSUPPORTED_SASL_MECHANISM with the list of mechanisms, and the connection ends.
 // * Version 0, after which SASL travels outside of Kafka's framing, is offered because clients take its absence for
 //   the absence of SASL, and answered UNSUPPORTED_VERSION.
-// * On an authenticated connection it begins a re-authentication (KIP-368).
+// * On an authenticated connection it begins a re-authentication (KIP-368). Whether the mechanism is the same one is
+//   said in SaslAuthenticate, as a broker does.
 //
 // Version notes:
 // * v1: SaslAuthenticate carries the SASL exchange
 
 func saslHandshake(_ context.Context, s *session, request *kmsg.SASLHandshakeRequest) (step, error) {
 	response := request.ResponseKind().(*kmsg.SASLHandshakeResponse)
-	response.SupportedMechanisms = mechanisms
 	c := s.connection
+	st := s.gateway.state.Load()
+	mechanisms := st.mechanisms()
+	response.SupportedMechanisms = mechanisms
 	switch {
 	case request.Version == 0:
 		response.ErrorCode = kerr.UnsupportedVersion.Code
@@ -34,7 +39,11 @@ func saslHandshake(_ context.Context, s *session, request *kmsg.SASLHandshakeReq
 		response.ErrorCode = kerr.UnsupportedSaslMechanism.Code
 		c.closing = refusedError{fmt.Sprintf("the SASL mechanism %.32q is not offered, only %s", request.Mechanism, strings.Join(mechanisms, ", "))}
 	default:
-		c.mechanism = request.Mechanism
+		var err error
+		if c.exchange, err = st.begin(request.Mechanism); err != nil {
+			return step{}, err
+		}
+		c.mechanism = cmp.Or(c.mechanism, request.Mechanism)
 	}
 	return answered(response), nil
 }

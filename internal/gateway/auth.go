@@ -1,17 +1,18 @@
 package gateway
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"regexp"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/tenancy"
 )
-
-// mechanisms are the SASL mechanisms that are offered.
-var mechanisms = []string{"PLAIN"}
 
 // keyForm is the form of every API key's id.
 var keyForm = regexp.MustCompile(`^[A-Z0-9]{16}$`)
@@ -53,25 +54,6 @@ func (g *Gateway) checkSecret(st *state, keyID, secret string) (credential, erro
 	return key, nil
 }
 
-// logIn checks an API key for the Kafka protocol, which only a cluster's key opens.
-func (g *Gateway) logIn(keyID, secret string) (Identity, credential, tenancy.Tenant, error) {
-	st := g.state.Load()
-	key, err := g.checkSecret(st, keyID, secret)
-	if err != nil {
-		return Identity{}, credential{}, tenancy.Tenant{}, err
-	}
-	if key.LogicalClusterID == "" {
-		return Identity{}, credential{}, tenancy.Tenant{}, refusedError{fmt.Sprintf(
-			"the API key %s is a Cloud API key, which opens no Kafka connection; create one for the Kafka cluster", keyID)}
-	}
-	tenant, known := st.tenant(key.LogicalClusterID)
-	if !known {
-		return Identity{}, credential{}, tenancy.Tenant{}, refusedError{fmt.Sprintf(
-			"the API key %s is for the Kafka cluster %s, which was deleted or is not ready yet", keyID, key.LogicalClusterID)}
-	}
-	return identityOf(key, tenant), key, tenant, nil
-}
-
 func identityOf(key credential, tenant tenancy.Tenant) Identity {
 	return Identity{
 		OrganizationID: tenant.OrganizationID, EnvironmentID: tenant.EnvironmentID,
@@ -107,6 +89,66 @@ func (g *Gateway) Authenticate(keyID, secret, logicalClusterID string) (Identity
 	return identityOf(key, tenant), nil
 }
 
+// admission is what an authentication that succeeded gives a connection.
+type admission struct {
+	identity Identity
+	tenant   tenancy.Tenant
+	hash     string // of what the connection was opened with, for state.admits
+	// lifetime is how long it is good for; 0 is for as long as the state admits it.
+	lifetime time.Duration
+}
+
+// open returns what a key whose secret was proved opens by the Kafka protocol.
+func (st *state) open(key credential) (admission, error) {
+	if key.LogicalClusterID == "" {
+		return admission{}, refusedError{fmt.Sprintf(
+			"the API key %s is a Cloud API key, which opens no Kafka connection; create one for the Kafka cluster", key.APIKeyID)}
+	}
+	tenant, known := st.tenant(key.LogicalClusterID)
+	if !known {
+		return admission{}, refusedError{fmt.Sprintf(
+			"the API key %s is for the Kafka cluster %s, which was deleted or is not ready yet", key.APIKeyID, key.LogicalClusterID)}
+	}
+	return admission{identity: identityOf(key, tenant), tenant: tenant, hash: key.hash}, nil
+}
+
+// authenticate takes a message of the exchange that is under way. It returns the answer, and with the last one how
+// long the login lasts.
+func (c *connection) authenticate(message []byte) (answer []byte, lifetime time.Duration, err error) {
+	if c.exchange.mechanism != c.mechanism {
+		return nil, 0, refusedError{fmt.Sprintf("a connection that authenticated with %s cannot do so again with %s", c.mechanism, c.exchange.mechanism)}
+	}
+	answer, a, done, err := c.gateway.step(c.exchange, message)
+	if err != nil || !done {
+		return answer, 0, err
+	}
+	if err := c.admit(a); err != nil {
+		return nil, 0, err
+	}
+	c.exchange = nil
+	return answer, a.lifetime, nil
+}
+
+// admit gives the connection the session of an authentication. Authenticating again keeps principal and cluster
+// (KIP-368), for what the connection holds at its broker is theirs; the API key may be another one.
+func (c *connection) admit(a admission) error {
+	if old := c.session.Identity; c.authenticated && (old.PrincipalID != a.identity.PrincipalID || old.LogicalClusterID != a.identity.LogicalClusterID) {
+		return refusedError{"a connection cannot change its principal or cluster by authenticating again"}
+	}
+	if err := c.gateway.register(c, a.identity, a.hash); err != nil {
+		return refusedError{err.Error()}
+	}
+	c.admitted(a.identity, a.tenant)
+	c.expires = time.Time{}
+	if a.lifetime > 0 {
+		c.expires = time.Now().Add(a.lifetime)
+	}
+	if c.ctx.Err() != nil {
+		return context.Cause(c.ctx)
+	}
+	return nil
+}
+
 // admitted gives the connection the session of an identity that was registered.
 func (c *connection) admitted(identity Identity, tenant tenancy.Tenant) {
 	next := *c.session
@@ -115,5 +157,28 @@ func (c *connection) admitted(identity Identity, tenant tenancy.Tenant) {
 	c.session, c.authenticated = &next, true
 }
 
-// errPrincipalChanged is a re-authentication as somebody else (KIP-368).
-var errPrincipalChanged = errors.New("a connection cannot change its principal or cluster by authenticating again")
+// sessionLifetime returns how long a login lasts that would last for lifetime by itself (0: without end). A longest
+// one, where it is configured, is for every mechanism.
+func (g *Gateway) sessionLifetime(lifetime time.Duration) time.Duration {
+	longest := g.config.Limits.SessionLifetime
+	if lifetime == 0 || longest > 0 && longest < lifetime {
+		return longest
+	}
+	return lifetime
+}
+
+// errSessionOver is a request after the session's end. A broker closes the connection then too, without an answer:
+// the client connects and authenticates anew.
+var errSessionOver = errors.New("the session is over, and the client did not authenticate again (KIP-368)")
+
+// checkSession says whether a request may come now: after the session's end only one that authenticates again, and
+// between the messages of a SASL exchange nothing else.
+func (c *connection) checkSession(key int16) error {
+	switch {
+	case c.exchange != nil && key != kmsg.SASLAuthenticate.Int16():
+		return protocolErrorf("%s in the middle of a SASL exchange", kmsg.NameForKey(key))
+	case c.expires.IsZero() || c.exchange != nil || key == kmsg.SASLHandshake.Int16() || time.Now().Before(c.expires):
+		return nil
+	}
+	return errSessionOver
+}

@@ -3,7 +3,6 @@ package gateway_test
 import (
 	"crypto/tls"
 	"net"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,20 +49,6 @@ func TestRefusedKeys(t *testing.T) {
 			t.Error("a secret was logged")
 		}
 	}
-}
-
-func TestSCRAMIsRefusedWithWhatIsOffered(t *testing.T) {
-	log, logger := captureLog()
-	c := gatewaytest.Start(t, gatewaytest.Options{Logger: logger})
-	r := dialRaw(t, c)
-	request := kmsg.NewPtrSASLHandshakeRequest()
-	request.Version, request.Mechanism = 1, "SCRAM-SHA-512"
-	response := r.ask(request).(*kmsg.SASLHandshakeResponse)
-	if response.ErrorCode != kerr.UnsupportedSaslMechanism.Code || !slices.Equal(response.SupportedMechanisms, []string{"PLAIN"}) {
-		t.Errorf("error %d, mechanisms %v", response.ErrorCode, response.SupportedMechanisms)
-	}
-	r.expectClosed()
-	log.expect(t, `the SASL mechanism \"SCRAM-SHA-512\" is not offered, only PLAIN`)
 }
 
 func TestAuthenticateWithoutHandshake(t *testing.T) {

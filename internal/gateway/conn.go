@@ -34,7 +34,9 @@ type connection struct {
 	// What follows belongs to the read loop.
 	session       *session
 	authenticated bool
-	mechanism     string    // chosen by SaslHandshake; "" while none is
+	mechanism     string    // of its first SaslHandshake; "" before that
+	exchange      *exchange // between SaslHandshake and the last SaslAuthenticate
+	expires       time.Time // when the session is over; zero: never
 	deadline      time.Time // until which the client must be authenticated
 	closing       error     // set by a handler: close once its answer is sent
 	upstream      *upstream

@@ -91,10 +91,10 @@ func (c *connection) admitRequest(in *inbound, size int64) error {
 		return protocolErrorf("%s version %d is not offered, only %d to %d", kmsg.NameForKey(in.key), in.version, entry.min, entry.max)
 	}
 	if !c.authenticated && !entry.unauthenticated {
-		return protocolErrorf("%s before authentication; the client must use SASL/PLAIN (security.protocol=SASL_SSL) with an API key", kmsg.NameForKey(in.key))
+		return protocolErrorf("%s before authentication; the client must use SASL over TLS (security.protocol=SASL_SSL) with an API key", kmsg.NameForKey(in.key))
 	}
 	in.entry = entry
-	return nil
+	return c.checkSession(in.key)
 }
 
 // looksLike helps somebody who pointed another program at the port.

@@ -35,6 +35,9 @@ type Limits struct {
 	// on which nothing is asked (Kafka's connections.max.idle.ms), and StallTimeout for one MiB of a request or
 	// response to pass. 10 s, 30 s, 10 min and 60 s.
 	HandshakeTimeout, AuthenticationTimeout, IdleTimeout, StallTimeout time.Duration
+	// SessionLifetime is how long a login lasts before the client must authenticate again (KIP-368, a broker's
+	// connections.max.reauth.ms); 0, the default, is without end, but for an OAuth token's own.
+	SessionLifetime time.Duration
 }
 
 // maxResponseBytes bounds what the gateway reads as one response of a broker: far above what the capped requests
@@ -57,6 +60,7 @@ func (l Limits) withDefaults() Limits {
 		AuthenticationTimeout: orDefault(l.AuthenticationTimeout, 30*time.Second),
 		IdleTimeout:           orDefault(l.IdleTimeout, 10*time.Minute),
 		StallTimeout:          orDefault(l.StallTimeout, time.Minute),
+		SessionLifetime:       max(l.SessionLifetime, 0),
 	}
 }
 

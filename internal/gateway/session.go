@@ -12,9 +12,12 @@ import (
 // Identity is who a connection belongs to, fixed by its authentication.
 type Identity struct {
 	OrganizationID, EnvironmentID, LogicalClusterID string
-	// PrincipalID is the owner of the API key, u-… or sa-….
+	// PrincipalID is the owner of the API key, u-… or sa-…, or with a token the identity pool, pool-….
 	PrincipalID string
-	APIKeyID    string
+	APIKeyID    string // "" with a token
+	// Subject is who a token says that it is for, in the claim that the identity pool names: for logs, it gives no
+	// rights. "" with an API key.
+	Subject string
 }
 
 // session is an authenticated connection as handlers see it. It never changes: where a re-authentication or a new

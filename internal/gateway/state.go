@@ -19,6 +19,7 @@ type state struct {
 	organizations registry[organization]
 	accesses      registry[*access] // by lkc-…
 	endpoints     orrery.Endpoints
+	logins        logins
 }
 
 // tenant returns a logical cluster.
@@ -50,8 +51,11 @@ func (s *state) endpoint(node int32) (host string, port int32, ok bool) {
 // admits returns nil where a connection with this identity, opened with the credential that had this hash, may go
 // on, and else why not.
 func (s *state) admits(identity Identity, hash string) error {
-	key, known := s.credential(identity.APIKeyID)
-	if !known || key.hash != hash {
+	if identity.APIKeyID == "" {
+		if _, _, now, ok := s.logins.poolInForce(identity.PrincipalID); !ok || now != hash {
+			return fmt.Errorf("the identity pool %s or its identity provider was deleted or changed", identity.PrincipalID)
+		}
+	} else if key, known := s.credential(identity.APIKeyID); !known || key.hash != hash {
 		return fmt.Errorf("the API key %s was deleted or changed", identity.APIKeyID)
 	}
 	if _, known := s.tenant(identity.LogicalClusterID); !known {
@@ -77,6 +81,7 @@ func (s *state) with(records []stateRecord) (*state, []error) {
 			organizations: s.organizations.edition(),
 			accesses:      s.accesses.edition(),
 			endpoints:     s.endpoints,
+			logins:        s.logins.edition(),
 		},
 		changedOrganizations: map[string]organization{},
 		changes:              map[string]*accessChange{},
@@ -132,8 +137,8 @@ func (e *edition) apply(r stateRecord) error {
 			e.endpoints = endpoints
 		}
 		return err
-	default: // of a newer version
-		return nil
+	default:
+		return e.logins.apply(kind, id, deleted, record)
 	}
 }
 

@@ -32,7 +32,9 @@ type Provider struct {
 	// Issuer must be the token's iss, to the byte; Audiences must have one of its aud.
 	Issuer    string
 	Audiences []string
-	Keys      *KeySet
+	// AnyAudience takes tokens for anybody, with or without an aud: whoever asks sees to that himself.
+	AnyAudience bool
+	Keys        *KeySet
 	// Leeway is how far clocks may be apart; 0 is DefaultLeeway.
 	Leeway time.Duration
 }
@@ -64,7 +66,7 @@ func (p Provider) Validate(token string, now time.Time) (Claims, error) {
 	if issuer, ok := text(c.All["iss"]); !ok || issuer != p.Issuer || p.Issuer == "" {
 		return Claims{}, refuse("its issuer is not the identity provider's, " + p.Issuer)
 	}
-	if !p.forUs(c.All["aud"]) {
+	if !p.AnyAudience && !p.forUs(c.All["aud"]) {
 		return Claims{}, refuse("none of its audiences is one that the identity provider is configured with")
 	}
 	if err := c.times(now, cmp.Or(max(p.Leeway, 0), DefaultLeeway)); err != nil {

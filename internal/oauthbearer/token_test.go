@@ -221,6 +221,11 @@ func TestSignatures(t *testing.T) {
 			t.Errorf("a provider with %s: %v", name, err)
 		}
 	}
+	open := p
+	open.AnyAudience, open.Audiences = true, nil
+	if _, err := open.Validate(good, now); err != nil {
+		t.Errorf("a provider that looks at no audience: %v", err)
+	}
 }
 
 func TestParseKeySet(t *testing.T) {

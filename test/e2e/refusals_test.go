@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/orrery-kafka/orrery/internal/poll"
@@ -36,6 +37,7 @@ func TestRefusals(t *testing.T) {
 		"deleted key":          refuseDeletedKey,
 		"key without rights":   refuseWithoutRights,
 		"SCRAM":                refuseSCRAM,
+		"unknown mechanism":    refuseMechanism,
 		"without TLS":          refusePlaintext,
 		"without the CA":       refuseUnknownCA,
 		"garbage":              refuseGarbage,
@@ -132,18 +134,41 @@ func refuseWithoutRights(t *testing.T, s *server, c cluster, _ apiKey) {
 	}
 }
 
-func refuseSCRAM(t *testing.T, s *server, c cluster, key apiKey) {
-	kafka, err := kgo.NewClient(kgo.SeedBrokers(c.bootstrap), kgo.RequestRetries(0), kgo.DialTLSConfig(&tls.Config{RootCAs: s.caPool()}),
-		kgo.SASL(scram.Auth{User: key.id, Pass: key.secret}.AsSha256Mechanism()))
+// logIn pings with a client of a mechanism that has one try.
+func logIn(s *server, c cluster, mechanism sasl.Mechanism) error {
+	kafka, err := kgo.NewClient(kgo.SeedBrokers(c.bootstrap), kgo.RequestRetries(0), kgo.DialTLSConfig(&tls.Config{RootCAs: s.caPool()}), kgo.SASL(mechanism))
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	defer kafka.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
-	if err := kafka.Ping(ctx); !errors.Is(err, kerr.UnsupportedSaslMechanism) {
-		t.Errorf("SCRAM: %v, want UNSUPPORTED_SASL_MECHANISM", err)
+	return kafka.Ping(ctx)
+}
+
+// refuseSCRAM takes the right secret and no other.
+func refuseSCRAM(t *testing.T, s *server, c cluster, key apiKey) {
+	if err := logIn(s, c, scram.Auth{User: key.id, Pass: key.secret}.AsSha256Mechanism()); err != nil {
+		t.Errorf("SCRAM with the right secret: %v", err)
 	}
+	if err := logIn(s, c, scram.Auth{User: key.id, Pass: "wrong"}.AsSha512Mechanism()); !errors.Is(err, kerr.SaslAuthenticationFailed) {
+		t.Errorf("SCRAM with a wrong secret: %v, want SASL_AUTHENTICATION_FAILED", err)
+	}
+}
+
+func refuseMechanism(t *testing.T, s *server, c cluster, _ apiKey) {
+	if err := logIn(s, c, gssapi{}); !errors.Is(err, kerr.UnsupportedSaslMechanism) {
+		t.Errorf("GSSAPI: %v, want UNSUPPORTED_SASL_MECHANISM", err)
+	}
+}
+
+// gssapi is a mechanism that is not offered.
+type gssapi struct{}
+
+func (gssapi) Name() string { return "GSSAPI" }
+
+func (gssapi) Authenticate(context.Context, string) (sasl.Session, []byte, error) {
+	return nil, nil, errors.New("nobody offers GSSAPI")
 }
 
 func refusePlaintext(t *testing.T, s *server, c cluster, _ apiKey) {

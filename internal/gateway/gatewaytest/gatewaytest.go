@@ -106,6 +106,7 @@ func Start(t testing.TB, o Options) *Cluster {
 	}
 	c.Endpoints.Bootstrap = listeners[0].Addr().String()
 	c.write(tenancy.StateEndpoints, PhysicalClusterID, c.Endpoints, false)
+	c.write(tenancy.StateSaltKey, PhysicalClusterID, tenancy.SaltKey{PhysicalClusterID: PhysicalClusterID, Key: []byte(rand.Text() + rand.Text())}, false)
 	for node, listener := range listeners {
 		c.startGateway(int32(node), listener, server, o)
 	}

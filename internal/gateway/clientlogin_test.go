@@ -1,0 +1,131 @@
+package gateway_test
+
+import (
+	"encoding/pem"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/orrery-kafka/orrery/internal/gateway"
+	"github.com/orrery-kafka/orrery/internal/gateway/gatewaytest"
+)
+
+// login is one that a client of another language tries.
+type login struct{ mechanism, user, secret string }
+
+// clientPrograms log in as test/clients/README.md says.
+var clientPrograms = map[string][]string{
+	"librdkafka": {"ROOT/.cache/python/bin/python", "ROOT/test/clients/python/login.py"},
+	"Java": {"java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=off", "-cp", "ROOT/.cache/java/*",
+		"ROOT/test/clients/java/Login.java"},
+}
+
+// logInWith runs a client's program, which writes for some time after each login, and returns how each went.
+func logInWith(t *testing.T, c *gatewaytest.Cluster, program string, seconds string, logins ...login) []string {
+	t.Helper()
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var arguments []string
+	for _, a := range clientPrograms[program] {
+		arguments = append(arguments, strings.ReplaceAll(a, "ROOT", root))
+	}
+	chain := c.ServerTLS.Certificates[0].Certificate
+	authority := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(authority, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: chain[len(chain)-1]}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	arguments = append(arguments, c.Endpoints.Bootstrap, authority, seconds)
+	for _, l := range logins {
+		arguments = append(arguments, l.mechanism, l.user, l.secret)
+	}
+	command := exec.CommandContext(testContext(t), arguments[0], arguments[1:]...)
+	var complaints strings.Builder
+	command.Stderr = &complaints
+	output, err := command.Output()
+	lines := strings.Split(strings.TrimSpace(string(output)), "\n")
+	if err != nil || len(lines) != len(logins) {
+		t.Fatalf("%s (make clients fetches it): %v\n%s\n%s", program, err, output, complaints.String())
+	}
+	return lines
+}
+
+// TestClientsLogIn has librdkafka and the Java client log in with every mechanism for API keys.
+func TestClientsLogIn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it needs the clients that make clients fetches")
+	}
+	gatewaytest.EmbeddedOnly(t, "logins end in the gateway")
+	c := gatewaytest.Start(t, gatewaytest.Options{})
+	tenant := c.Tenant("lkc-aaaaaa")
+	key := c.Admin(tenant)
+	createTopic(t, c, "lkc-aaaaaa_orders", 1)
+	for program := range clientPrograms {
+		t.Run(program, func(t *testing.T) {
+			t.Parallel()
+			var tries []login
+			for _, mechanism := range []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"} {
+				tries = append(tries, login{mechanism, key.ID, key.Secret}, login{mechanism, key.ID, "wrong"})
+			}
+			for i, got := range logInWith(t, c, program, "0", tries...) {
+				want := tries[i].mechanism + " ok 1"
+				if tries[i].secret == "wrong" {
+					want = tries[i].mechanism + " refused"
+				}
+				if !strings.HasPrefix(got, want) || strings.HasSuffix(want, "refused") && !strings.Contains(got, "or its secret is wrong") {
+					t.Errorf("%s, want %s", got, want)
+				}
+			}
+		})
+	}
+}
+
+// TestClientsAuthenticateAgain has clients write through several lifetimes of a login: none of their connections ends.
+func TestClientsAuthenticateAgain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it needs the clients that make clients fetches")
+	}
+	gatewaytest.EmbeddedOnly(t, "logins end in the gateway")
+	for program := range clientPrograms {
+		t.Run(program, func(t *testing.T) {
+			t.Parallel()
+			log, logger := captureLog()
+			registry := prometheus.NewRegistry()
+			c := gatewaytest.Start(t, gatewaytest.Options{Registerer: registry, Logger: logger, Limits: gateway.Limits{SessionLifetime: 2500 * time.Millisecond}})
+			tenant := c.Tenant("lkc-aaaaaa")
+			key := c.Admin(tenant)
+			createTopic(t, c, "lkc-aaaaaa_orders", 1)
+			got := logInWith(t, c, program, "6", login{"SCRAM-SHA-512", key.ID, key.Secret})[0]
+			if !strings.HasPrefix(got, "SCRAM-SHA-512 ok") || strings.Contains(log.String(), "the session is over") {
+				t.Errorf("%s; the gateway logged\n%s", got, log)
+			}
+			logins, accepted := metric(t, registry, "orrery_gateway_requests_total", "SASLHandshake"), metric(t, registry, "orrery_gateway_connections_accepted_total", "")
+			if logins < accepted+2 {
+				t.Errorf("%v logins on %v connections", logins, accepted)
+			}
+		})
+	}
+}
+
+// metric returns the value of a counter or gauge, of a label's value where there is one.
+func metric(t testing.TB, registry *prometheus.Registry, name, label string) float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == name && (label == "" || m.GetLabel()[0].GetValue() == label) {
+				return m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			}
+		}
+	}
+	return 0
+}
