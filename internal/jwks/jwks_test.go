@@ -258,9 +258,9 @@ func TestSlowServersAreBounded(t *testing.T) {
 	now := time.Now()
 	started := 0
 	for n := range fetches + 5 {
-		if _, next := i.cache.Look(fmt.Sprintf("%s/%d", i.URL, n), now); next == now.Add(fetchTimeout) {
+		if _, next := i.cache.Look(fmt.Sprintf("%s/%d", i.URL, n), now); next.Equal(now.Add(fetchTimeout)) {
 			started++
-		} else if next != now.Add(busyPause) {
+		} else if !next.Equal(now.Add(busyPause)) {
 			t.Errorf("asked again in %s", next.Sub(now))
 		}
 	}

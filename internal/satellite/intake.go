@@ -111,7 +111,10 @@ func idOnLink(kind, physicalClusterID, id string) string {
 
 // locate reads an item's place from its key and content, and says what is wrong with them.
 func locate(m link.Message) (at place, problem string) {
-	kind := itemKinds[m.Kind]
+	kind, known := itemKinds[m.Kind]
+	if !known {
+		return place{}, fmt.Sprintf("there are no items of kind %q", m.Kind)
+	}
 	physicalClusterID, id, ok := kind.read(m)
 	switch {
 	case !ok:
@@ -138,6 +141,7 @@ func locateKey(m link.Message) (place, bool) {
 	case orrery.DesiredSaltKey:
 		return place{m.ID, tenancy.StateKey(tenancy.StateSaltKey, m.ID)}, true
 	}
+	kind, known := itemKinds[m.Kind]
 	physicalClusterID, id, ok := strings.Cut(m.ID, "/")
-	return place{physicalClusterID, tenancy.StateKey(itemKinds[m.Kind].stateKind, id)}, ok
+	return place{physicalClusterID, tenancy.StateKey(kind.stateKind, id)}, known && ok
 }

@@ -1,7 +1,7 @@
 // Package satellite takes desired state from the link, makes it real, and reports what is.
 //
-// Physical clusters go to an operator each, after a durable ledger has noted what was asked for; tenants,
-// credentials and role bindings go as records into the state topic of their physical cluster, which is their
+// Physical clusters go to an operator each, after a durable ledger has noted what was asked for; tenants, credentials,
+// role bindings, identity providers (with their keys, fetched here) and pools go as records into the state topic of their physical cluster, which is their
 // ledger, and count as applied once every gateway with a live lease, and at least one, says that it has applied
 // them. A generation that is older than the noted one is never applied, nor is the same one with other content.
 // Nothing is ever removed because it is absent: deletion is a record.
