@@ -29,7 +29,7 @@ var unreached = map[kafkatest.Engine]map[string]string{
 
 const (
 	leaderUntold = "it does not tell who leads a partition that it refuses to acknowledge records of"
-	leaderMoved  = "told only where a partition's leader moves between a fetch and its acknowledgement (TestMovedShareLeaderIsToldByItsGateway)"
+	leaderMoved  = "told only where a partition's leader moves between a fetch and its acknowledgement, which no hostile tenant can bring about"
 )
 
 // aboutLeaders matches fields that only an answer with NOT_LEADER has, so there must be several brokers.

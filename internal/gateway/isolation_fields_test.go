@@ -270,6 +270,29 @@ func TestGoldenIsolationDocument(t *testing.T) {
 	}
 }
 
+// passesAnyway is what no rule keeps in.
+const passesAnyway = `
+## What passes anyway
+
+A tenant is never told another one's names, ids, records or settings. This is what it can notice or leave behind all the same:
+
+* **Time.** Tenants share brokers, and a busy neighbour makes answers slower. Quotas bound how much one may use, not what others can measure
+  of it. How long an answer takes does not depend on whether another tenant has a thing of the same name: names are made physical first.
+* **The size of numbers.** Apache Kafka counts producer ids for the whole physical cluster, and the embedded engine fetch sessions. From two
+  numbers of its own a tenant can estimate how many were given out in between, to all tenants together.
+* **Throttle times.** One that a broker sets passes to the client. A broker sets it by what all tenants together do, if an operator gives
+  the gateways' principal a quota there; without such a quota it is 0.
+* **What brokers log.** Client ids and physical names of topics and groups appear in the logs of the brokers, which operators read and no
+  tenant does. Client ids are the client's own words, bounded only by what a frame may hold, and not to be trusted there. The names and
+  versions of client software end in the gateway.
+* **Errors that brokers log.** A value that Kafka does not have is refused by the gateway where a broker would write a stack trace for it:
+  isolation levels, types of resources and coordinators, and operations on configurations.
+* **Unknown tagged fields** are taken out of requests, since a newer broker could understand them. In responses they pass as the broker wrote
+  them: only a broker that is newer than the gateway writes one.
+* **Versions and features.** The newest version of each API that the brokers have is seen in what is offered, and so which release they are of.
+* **Numbers of nodes and names of zones** are those of the physical cluster, the same for every tenant on it.
+`
+
 func isolationDocumentText() string {
 	var b strings.Builder
 	fields, rows := 0, 0
@@ -298,7 +321,7 @@ func isolationDocumentText() string {
 		"* **check**: an id that is refused unless it is the tenant's. **forced**: one value, whatever the client says.\n" +
 		"* **substituted**: the gateway's value in place of the broker's. **scrubbed**: a text without physical names.\n" +
 		"* **allow-list**: only what is listed passes. **opaque**: passes as it is, for the reason given. **local**: ends in the gateway.\n\n"
-	return head + fmt.Sprintf("%d fields; %d, counting each in each version.\n", fields, rows) + b.String()
+	return head + fmt.Sprintf("%d fields; %d, counting each in each version.\n", fields, rows) + passesAnyway + b.String()
 }
 
 // keySection is the table of one key, and the number of its fields times versions.

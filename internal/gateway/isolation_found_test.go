@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"fmt"
 	"math/rand"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/orrery-kafka/orrery/internal/gateway/gatewaytest"
+	"github.com/orrery-kafka/orrery/internal/kafkatest"
 )
 
 // What random requests found, one by one.
@@ -32,6 +34,76 @@ func TestIsolationFound(t *testing.T) {
 			t.Errorf("%s: %v", name, f)
 		}
 	}
+	t.Run("a topic that is gone, in a session that was opened by id and goes on by name", func(t *testing.T) {
+		w.goOnByName(t, thief)
+		for _, f := range w.taken() {
+			t.Error(f)
+		}
+	})
+}
+
+// goOnByName opens a session with the id of a topic that is gone, and goes on by name. The embedded engine then has a
+// topic without a name in its answer; Apache Kafka refuses to go on.
+func (w *world) goOnByName(t *testing.T, who *intruder) {
+	const name = "short-lived"
+	l := w.dial(who)
+	ask := func(request kmsg.Request) kmsg.Response {
+		t.Helper()
+		response, frame, err := l.exchange(request, patient)
+		if err != nil {
+			t.Fatalf("%s: %v", kmsg.NameForKey(request.Key()), err)
+		}
+		w.warden.checkAnswer(who.party, request, request.AppendTo(nil), frame)
+		return response
+	}
+	create, topic := kmsg.NewPtrCreateTopicsRequest(), kmsg.NewCreateTopicsRequestTopic()
+	create.Version, create.TimeoutMillis = 7, 10_000
+	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = name, 1, -1
+	create.Topics = append(create.Topics, topic)
+	created := ask(create).(*kmsg.CreateTopicsResponse).Topics[0]
+	if created.ErrorCode != 0 {
+		t.Fatalf("creating a topic: error %d", created.ErrorCode)
+	}
+	fetch := kmsg.NewPtrFetchRequest()
+	fetch.Version, fetch.MaxWaitMillis, fetch.MaxBytes = 13, 1, 1<<10
+	wanted, partition := kmsg.NewFetchRequestTopic(), kmsg.NewFetchRequestTopicPartition()
+	wanted.TopicID, partition.CurrentLeaderEpoch, partition.PartitionMaxBytes = created.TopicID, -1, 1<<10
+	wanted.Partitions = append(wanted.Partitions, partition)
+	fetch.Topics = append(fetch.Topics, wanted)
+	eventually(t, func() string { // the broker may not know the topic yet; when it does, the gateway does, too
+		fetch.SessionEpoch = -1
+		if response := ask(fetch).(*kmsg.FetchResponse); len(response.Topics) != 1 || response.Topics[0].Partitions[0].ErrorCode != 0 {
+			return fmt.Sprintf("the topic cannot be read: %+v", response)
+		}
+		return ""
+	})
+	remove := kmsg.NewPtrDeleteTopicsRequest()
+	remove.Version, remove.TimeoutMillis, remove.TopicNames = 5, 10_000, []string{name}
+	if code := ask(remove).(*kmsg.DeleteTopicsResponse).Topics[0].ErrorCode; code != 0 {
+		t.Fatalf("deleting the topic: error %d", code)
+	}
+	metadata := kmsg.NewPtrMetadataRequest()
+	metadata.Version, metadata.Topics = 12, []kmsg.MetadataRequestTopic{{Topic: kmsg.StringPtr(name)}}
+	eventually(t, func() string {
+		if code := ask(metadata).(*kmsg.MetadataResponse).Topics[0].ErrorCode; code != kerr.UnknownTopicOrPartition.Code {
+			return fmt.Sprintf("the topic is still there: error %d", code)
+		}
+		return ""
+	})
+	fetch.SessionEpoch = 0
+	opened := ask(fetch).(*kmsg.FetchResponse)
+	if opened.ErrorCode != 0 || opened.SessionID == 0 {
+		t.Fatalf("opening a session: %+v", opened)
+	}
+	fetch.Version, fetch.SessionID, fetch.SessionEpoch, fetch.Topics = 12, opened.SessionID, 1, nil
+	want := int16(0)
+	if w.cluster.Kafka.Engine == kafkatest.Apache {
+		want = kerr.FetchSessionTopicIDError.Code
+	}
+	if response := ask(fetch).(*kmsg.FetchResponse); response.ErrorCode != want || len(response.Topics) > 0 {
+		t.Errorf("going on by name: %+v, want error %d and no topic", response, want)
+	}
+	ask(metadata) // the connection is still there
 }
 
 // The embedded engine ends its process over a Produce with the ids of two topics that are gone.
