@@ -93,7 +93,7 @@ func (s *session) addACLs(ctx context.Context, acls []authz.ACL) []error {
 	present := s.gateway.state.Load().acls(s.LogicalClusterID)
 	added := 0
 	for _, acl := range acls {
-		if _, ok := present[acl.ID()]; !ok {
+		if _, ok := present.get(acl.ID()); !ok {
 			added++
 		}
 	}
@@ -102,10 +102,10 @@ func (s *session) addACLs(ctx context.Context, acls []authz.ACL) []error {
 		most = mostACLs
 	}
 	writes := &s.gateway.acls
-	if !writes.reserve(s.LogicalClusterID, len(present), added, most) {
+	if !writes.reserve(s.LogicalClusterID, present.size, added, most) {
 		return allOf(len(acls), orrery.Errorf(orrery.Forbidden,
 			"The cluster may have %d ACLs and has %d; these would be %d more. Delete some, or let one with a prefix, or a role binding, stand for many.",
-			most, len(present), added))
+			most, present.size, added))
 	}
 	defer writes.release(s.LogicalClusterID, added)
 	return s.writeACLs(ctx, acls, false)

@@ -12,7 +12,7 @@ import (
 
 // access is who may do what in one logical cluster. It never changes.
 type access struct {
-	acls     map[string]authz.ACL     // by ID
+	acls     *registry[authz.ACL]     // by ID; nil where there were never any
 	bindings map[string]authz.Binding // by rb-…, those whose patterns name the cluster
 	// authorizer is nil while the cluster's own record is not there, which comes by another topic than its ACLs.
 	authorizer *authz.Authorizer
@@ -35,22 +35,30 @@ func (s *state) authorizer(logicalClusterID string) *authz.Authorizer {
 	return nobodys
 }
 
-// acls returns the ACLs of a logical cluster by their IDs. They must not be changed.
-func (s *state) acls(logicalClusterID string) map[string]authz.ACL {
-	if a, ok := s.accesses.get(logicalClusterID); ok {
+// acls returns the ACLs of a logical cluster by their IDs.
+func (s *state) acls(logicalClusterID string) *registry[authz.ACL] {
+	if a, ok := s.accesses.get(logicalClusterID); ok && a.acls != nil {
 		return a.acls
 	}
-	return nil
+	return &registry[authz.ACL]{}
 }
 
 // accessChange is the access to a cluster while it is being changed.
 type accessChange struct {
 	before, next access
-	// ownACLs and ownBindings say that the map in next is not that of before any more.
+	// ownACLs and ownBindings say that what next has may be changed, and is not that of before any more.
 	ownACLs, ownBindings bool
 	// acls and bindings are what was put or removed, by ID: all that is different from before.
 	acls, bindings map[string]struct{}
 	anew           bool // the cluster became another one, so nothing of before is of use
+}
+
+// had returns an ACL that was there before.
+func (c *accessChange) had(id string) (authz.ACL, bool) {
+	if c.before.acls == nil {
+		return authz.ACL{}, false
+	}
+	return c.before.acls.get(id)
 }
 
 func (e *edition) change(logicalClusterID string) *accessChange {
@@ -181,9 +189,14 @@ func (e *edition) applyACL(kind, rest string, deleted bool, record tenancy.State
 	}
 	c := e.change(cluster)
 	if !c.ownACLs {
-		c.next.acls, c.ownACLs = copied(c.next.acls), true
+		acls := e.acls(cluster).edition()
+		c.next.acls, c.ownACLs = &acls, true
 	}
-	set(c.next.acls, id, acl, !deleted)
+	if deleted {
+		c.next.acls.remove(id)
+	} else {
+		c.next.acls.put(id, acl)
+	}
 	c.acls[id] = struct{}{}
 	return nil
 }
@@ -207,7 +220,7 @@ func (e *edition) finish() {
 		default:
 			c.next.authorizer = c.before.authorizer.With(e.differences(c))
 		}
-		if !known && len(c.next.acls) == 0 && len(c.next.bindings) == 0 {
+		if !known && (c.next.acls == nil || c.next.acls.size == 0) && len(c.next.bindings) == 0 {
 			e.accesses.remove(id)
 		} else {
 			e.accesses.put(id, &c.next)
@@ -218,8 +231,8 @@ func (e *edition) finish() {
 // everything is all that has a say in a cluster.
 func (e *edition) everything(tenant tenancy.Tenant, a access) authz.Changes {
 	var all authz.Changes
-	for _, acl := range a.acls {
-		all.AddACLs = append(all.AddACLs, acl)
+	if a.acls != nil {
+		all.AddACLs = a.acls.values()
 	}
 	for _, b := range a.bindings {
 		all.PutBindings = append(all.PutBindings, b)
@@ -237,13 +250,10 @@ func (e *edition) everything(tenant tenancy.Tenant, a access) authz.Changes {
 func (e *edition) differences(c *accessChange) authz.Changes {
 	var changes authz.Changes
 	for id := range c.acls {
-		before, was := c.before.acls[id]
-		now, is := c.next.acls[id]
-		switch {
-		case was && !is:
-			changes.RemoveACLs = append(changes.RemoveACLs, before)
-		case is && !was:
+		if now, there := c.next.acls.get(id); there { // what is there already changes nothing
 			changes.AddACLs = append(changes.AddACLs, now)
+		} else if before, was := c.had(id); was {
+			changes.RemoveACLs = append(changes.RemoveACLs, before)
 		}
 	}
 	for id := range c.bindings {

@@ -31,6 +31,17 @@ func (r *registry[V]) get(key string) (V, bool) {
 	return v, ok
 }
 
+// values returns all of them, in no order.
+func (r *registry[V]) values() []V {
+	all := make([]V, 0, r.size)
+	for _, shard := range r.shards {
+		for _, v := range shard {
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
 func (r *registry[V]) put(key string, value V) {
 	shard := r.own(shardOf(key))
 	r.size -= len(shard)

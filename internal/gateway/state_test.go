@@ -100,8 +100,10 @@ func (m model) check(t *testing.T, s *state) {
 		if want, ok := m.tenants[id]; ok != known || tenant != want {
 			t.Fatalf("tenant %s: %+v, %v; want %+v", id, tenant, known, want)
 		}
-		if !maps.Equal(s.acls(id), m.acls[id]) {
-			t.Fatalf("ACLs of %s: %v; want %v", id, s.acls(id), m.acls[id])
+		for aclID, acl := range m.acls[id] {
+			if got, ok := s.acls(id).get(aclID); !ok || got != acl || s.acls(id).size != len(m.acls[id]) {
+				t.Fatalf("%d ACLs of %s, and not %v", s.acls(id).size, id, acl)
+			}
 		}
 		if !known && s.authorizer(id) != nobodys {
 			t.Fatalf("%s is not known and somebody may do something in it", id)
