@@ -1,5 +1,5 @@
 // Package kafkarest serves Kafka REST v3 (kafka/v3/clusters/{lkc}/…): topics, their configuration, their partitions,
-// and producing records.
+// ACLs, and producing records.
 //
 // It is a second face of the gateway. Each request logs in with HTTP Basic and an API key; what it asks for is done
 // by a Kafka client in this process whose connections begin inside the gateway, already authenticated. So rights,
@@ -61,6 +61,10 @@ func New(config Config) *Handler {
 	const topic = cluster + "/topics/{topic_name}"
 	h.route("GET /kafka/v3/clusters", listClusters)
 	h.route("GET "+cluster, getCluster)
+	h.route("GET "+cluster+"/acls", listACLs)
+	h.route("POST "+cluster+"/acls", createACL)
+	h.route("DELETE "+cluster+"/acls", deleteACLs)
+	h.route("POST "+cluster+"/acls:batch", createACLBatch)
 	h.route("GET "+cluster+"/topics", listTopics)
 	h.route("POST "+cluster+"/topics", createTopic)
 	h.route("GET "+cluster+"/topics/-/configs", listAllConfigs)
@@ -169,7 +173,7 @@ func (h *Handler) notOffered(_ context.Context, c *call) error {
 			methods = append(methods, method)
 		}
 	}
-	const offered = "offered are clusters, topics, configs, partitions and records below /kafka/v3/clusters/{cluster_id}"
+	const offered = "offered are clusters, topics, configs, partitions, acls and records below /kafka/v3/clusters/{cluster_id}"
 	switch _, rest, _ := strings.Cut(strings.TrimPrefix(c.request.URL.Path, clustersPath), "/"); {
 	case methods != nil:
 		c.writer.Header().Set("Allow", strings.Join(methods, ", "))
@@ -185,7 +189,7 @@ func (h *Handler) notOffered(_ context.Context, c *call) error {
 func isPublic(path string) bool {
 	first, _, _ := strings.Cut(path, "/")
 	switch first, _, _ = strings.Cut(first, ":"); first {
-	case "acls", "brokers", "broker-configs", "consumer-groups", "links", "share-groups", "streams-groups":
+	case "brokers", "broker-configs", "consumer-groups", "links", "share-groups", "streams-groups":
 		return true
 	}
 	return strings.HasSuffix(path, "/default-configs")

@@ -195,7 +195,7 @@ func TestWhichCluster(t *testing.T) {
 
 func TestNotOffered(t *testing.T) {
 	p := start(t)
-	for _, path := range []string{"/acls", "/acls:batch", "/consumer-groups/g/lags", "/broker-configs:alter", "/links", "/share-groups", "/streams-groups", "/topics/x/default-configs"} {
+	for _, path := range []string{"/brokers", "/consumer-groups/g/lags", "/broker-configs:alter", "/links", "/share-groups", "/streams-groups", "/topics/x/default-configs"} {
 		p.refused(keyA, "GET", a+path, "", 501, 501, "offered are")
 	}
 	for _, path := range []string{"/", "/topics/x/nothing", "/nothing"} {
