@@ -38,7 +38,7 @@ func fetch(ctx context.Context, s *session, r *kmsg.FetchRequest) (step, error) 
 		return fetchRefused(r, kerr.InconsistentClusterID.Code), nil
 	}
 	r.ClusterID, r.ReplicaID, r.ReplicaState = nil, -1, kmsg.NewFetchRequestReplicaState()
-	r.MaxBytes = min(r.MaxBytes, s.gateway.config.Limits.FetchBytes, decodedFetchBytes)
+	r.MaxBytes = min(r.MaxBytes, s.connection.maxFetchBytes(), decodedFetchBytes)
 	r.MaxWaitMillis = min(r.MaxWaitMillis, maxFetchWaitMillis)
 	var refused []kmsg.FetchResponseTopic
 	r.Topics, refused = sift(r.Topics, func(t *kmsg.FetchRequestTopic) (answer kmsg.FetchResponseTopic, _ bool) {

@@ -20,6 +20,7 @@ import (
 // Replica assignments name brokers, which are the platform's: POLICY_VIOLATION.
 // * Configurations are those of tenancy.TopicConfigs: INVALID_CONFIG, or POLICY_VIOLATION out of bounds.
 // * Partitions beyond the tenant's limit: POLICY_VIOLATION. A topic that exists is not counted again.
+// * Partitions created too fast: THROTTLING_QUOTA_EXCEEDED, before v6 REQUEST_TIMED_OUT, with a throttle time (KIP-599).
 // * The response's configurations need DESCRIBE_CONFIGS on the topic, as in Kafka.
 //
 // Version notes:
@@ -31,6 +32,9 @@ func createTopics(ctx context.Context, s *session, r *kmsg.CreateTopicsRequest) 
 		times[t.Topic]++
 	}
 	quota := s.newPartitionQuota()
+	if !r.ValidateOnly {
+		quota.tooFast = tooFast(r.Version, 6)
+	}
 	var refused []kmsg.CreateTopicsResponseTopic
 	r.Topics, refused = sift(r.Topics, func(t *kmsg.CreateTopicsRequestTopic) (answer kmsg.CreateTopicsResponseTopic, _ bool) {
 		code, why := kerr.InvalidRequest.Code, "The request names the topic more than once."
@@ -53,6 +57,7 @@ func createTopics(ctx context.Context, s *session, r *kmsg.CreateTopicsRequest) 
 	if nothingLeft {
 		response := r.ResponseKind().(*kmsg.CreateTopicsResponse)
 		response.Topics = refused
+		s.tell(response, quota.throttle)
 		return answered(response), nil
 	}
 	given := map[[2]string]bool{} // topic, configuration
@@ -81,6 +86,7 @@ func createTopics(ctx context.Context, s *session, r *kmsg.CreateTopicsRequest) 
 		}
 		response.Topics = own(s, response.Topics, func(t *kmsg.CreateTopicsResponseTopic) *string { return &t.Topic })
 		response.Topics = append(refused, response.Topics...)
+		s.tell(response, quota.throttle)
 		return nil
 	}), nil
 }
@@ -114,7 +120,7 @@ func admitTopic(ctx context.Context, s *session, t *kmsg.CreateTopicsRequestTopi
 	if err == nil && !exists { // the broker says so of one that does, also where the limit is reached
 		err = quota.take(ctx, int(t.NumPartitions))
 	}
-	return quotaError(err)
+	return quota.refusal(err)
 }
 
 // finishCreatedTopic completes what the broker says about a topic that still has its physical name.

@@ -16,20 +16,24 @@ import (
 // * DESCRIBE and DELETE on each topic, else TOPIC_AUTHORIZATION_FAILED; the name of a topic that was given by id
 // and may not be described is not told.
 // * A topic id that is not the tenant's is UNKNOWN_TOPIC_ID. A topic with both name and id is INVALID_REQUEST.
+// * Partitions deleted too fast: THROTTLING_QUOTA_EXCEEDED, before v5 REQUEST_TIMED_OUT, with a throttle time (KIP-599).
 //
 // Version notes:
 // * v5: an error message
 // * v6: topics by name or id
 func deleteTopics(ctx context.Context, s *session, r *kmsg.DeleteTopicsRequest) (step, error) {
 	var refused []kmsg.DeleteTopicsResponseTopic
+	quota := s.newPartitionQuota()
+	quota.tooFast = tooFast(r.Version, 5)
+	defer quota.settle()
 	if r.Version >= 6 {
 		r.Topics, refused = sift(r.Topics, func(t *kmsg.DeleteTopicsRequestTopic) (kmsg.DeleteTopicsResponseTopic, bool) {
-			return admitDeletion(ctx, s, t)
+			return admitDeletion(ctx, s, t, quota)
 		})
 	} else {
 		r.TopicNames, refused = sift(r.TopicNames, func(name *string) (answer kmsg.DeleteTopicsResponseTopic, _ bool) {
 			t := kmsg.DeleteTopicsRequestTopic{Topic: kmsg.StringPtr(*name)}
-			answer, isRefused := admitDeletion(ctx, s, &t)
+			answer, isRefused := admitDeletion(ctx, s, &t, quota)
 			*name = *t.Topic
 			return answer, isRefused
 		})
@@ -37,6 +41,7 @@ func deleteTopics(ctx context.Context, s *session, r *kmsg.DeleteTopicsRequest) 
 	if len(r.Topics)+len(r.TopicNames) == 0 && len(refused) > 0 {
 		response := r.ResponseKind().(*kmsg.DeleteTopicsResponse)
 		response.Topics = refused
+		s.tell(response, quota.throttle)
 		return answered(response), nil
 	}
 	changed := s.changingTopics(ctx)
@@ -56,12 +61,13 @@ func deleteTopics(ctx context.Context, s *session, r *kmsg.DeleteTopicsRequest) 
 			return struct{}{}, !ok
 		})
 		response.Topics = append(refused, response.Topics...)
+		s.tell(response, quota.throttle)
 		return nil
 	}), nil
 }
 
 // admitDeletion makes a topic's name physical, or answers why it may not be deleted.
-func admitDeletion(ctx context.Context, s *session, t *kmsg.DeleteTopicsRequestTopic) (answer kmsg.DeleteTopicsResponseTopic, refused bool) {
+func admitDeletion(ctx context.Context, s *session, t *kmsg.DeleteTopicsRequestTopic, quota *partitionQuota) (answer kmsg.DeleteTopicsResponseTopic, refused bool) {
 	byName := t.Topic != nil
 	var code int16
 	switch {
@@ -76,14 +82,24 @@ func admitDeletion(ctx context.Context, s *session, t *kmsg.DeleteTopicsRequestT
 			code = s.topicIDError(ctx, authz.Delete, t.TopicID)
 		}
 	}
+	var why string
 	if code == 0 {
+		physical, _ := s.topicName(ctx, t.TopicID)
 		if byName {
-			t.Topic = kmsg.StringPtr(s.physical(*t.Topic))
+			physical = s.physical(*t.Topic)
 		}
-		return answer, false
+		if code, why = quota.refusal(quota.delete(ctx, physical)); code == 0 {
+			if byName {
+				t.Topic = &physical
+			}
+			return answer, false
+		}
 	}
 	answer = kmsg.NewDeleteTopicsResponseTopic()
 	answer.Topic, answer.TopicID, answer.ErrorCode = t.Topic, t.TopicID, code
+	if why != "" {
+		answer.ErrorMessage = &why
+	}
 	if physical, ok := s.topicName(ctx, t.TopicID); !byName && ok {
 		if name, _ := s.logical(physical); s.allowed(authz.Describe, orrery.CRNTopic, name) {
 			answer.Topic = &name

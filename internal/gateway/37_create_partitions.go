@@ -15,7 +15,7 @@ import (
 // Behavior:
 // * ALTER on each topic, else TOPIC_AUTHORIZATION_FAILED.
 // * Assignments name brokers, which are the platform's: POLICY_VIOLATION. So are partitions beyond the tenant's
-// limit.
+// limit. Partitions created too fast: THROTTLING_QUOTA_EXCEEDED, before v3 REQUEST_TIMED_OUT, with a throttle time.
 // * The new count must be above the old one, else INVALID_PARTITIONS.
 func createPartitions(ctx context.Context, s *session, r *kmsg.CreatePartitionsRequest) (step, error) {
 	times := map[string]int{}
@@ -23,6 +23,9 @@ func createPartitions(ctx context.Context, s *session, r *kmsg.CreatePartitionsR
 		times[t.Topic]++
 	}
 	quota := s.newPartitionQuota()
+	if !r.ValidateOnly {
+		quota.tooFast = tooFast(r.Version, 3)
+	}
 	var refused []kmsg.CreatePartitionsResponseTopic
 	r.Topics, refused = sift(r.Topics, func(t *kmsg.CreatePartitionsRequestTopic) (answer kmsg.CreatePartitionsResponseTopic, _ bool) {
 		code, why := kerr.InvalidRequest.Code, "The request names the topic more than once."
@@ -44,6 +47,7 @@ func createPartitions(ctx context.Context, s *session, r *kmsg.CreatePartitionsR
 	if nothingLeft {
 		response := r.ResponseKind().(*kmsg.CreatePartitionsResponse)
 		response.Topics = refused
+		s.tell(response, quota.throttle)
 		return answered(response), nil
 	}
 	grown := map[string]int32{}
@@ -66,6 +70,7 @@ func createPartitions(ctx context.Context, s *session, r *kmsg.CreatePartitionsR
 			response.Topics[i].ErrorMessage = s.errorText(response.Topics[i].ErrorMessage)
 		}
 		response.Topics = append(refused, response.Topics...)
+		s.tell(response, quota.throttle)
 		return nil
 	}), nil
 }
@@ -81,11 +86,11 @@ func admitPartitions(ctx context.Context, s *session, t *kmsg.CreatePartitionsRe
 	has, exists, err := quota.partitions(ctx, s.physical(t.Topic))
 	switch {
 	case err != nil:
-		return quotaError(err)
+		return quota.refusal(err)
 	case !exists:
 		return kerr.UnknownTopicOrPartition.Code, kerr.UnknownTopicOrPartition.Description
 	case t.Count <= has:
 		return kerr.InvalidPartitions.Code, fmt.Sprintf("The topic has %d partitions; the new number must be higher, and is %d.", has, t.Count)
 	}
-	return quotaError(quota.take(ctx, int(t.Count-has)))
+	return quota.refusal(quota.take(ctx, int(t.Count-has)))
 }

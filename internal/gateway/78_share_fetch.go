@@ -32,7 +32,7 @@ func shareFetch(ctx context.Context, s *session, r *kmsg.ShareFetchRequest) (ste
 		return answered(response), nil
 	}
 	r.GroupID = &use.key.group
-	r.MaxBytes = min(r.MaxBytes, s.gateway.config.Limits.FetchBytes)
+	r.MaxBytes = min(r.MaxBytes, s.connection.maxFetchBytes())
 	r.MaxRecords = min(r.MaxRecords, maxShareRecords)
 	r.MaxWaitMillis = min(r.MaxWaitMillis, maxFetchWaitMillis)
 	var refused []kmsg.ShareFetchResponseTopic

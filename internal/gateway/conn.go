@@ -7,6 +7,7 @@ import (
 	"net"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -31,6 +32,11 @@ type connection struct {
 	waiting *queue
 	hurried bool // whoever writes to the client holds what others wait for
 
+	quota      *tenantQuota // set by the read loop before there is an upstream; nil until the client has authenticated
+	mutedUntil atomic.Int64 // the client is not read before that time of the gateway's quotas
+	lastFetch  atomic.Int64 // bytes of the last response to a fetch
+	unanswered atomic.Int64 // bytes that were charged for fetches that are on their way
+
 	// What follows belongs to the read loop.
 	session       *session
 	authenticated bool
@@ -47,6 +53,7 @@ type connection struct {
 	marks              []mark
 	vectors            vectors
 	transactional      transactionalUse
+	fetchBytes         int64 // the tenant's share of egress, since the last fetch came in
 
 	// What follows is guarded by gateway.mu.
 	registered     bool
@@ -63,12 +70,14 @@ type slot struct {
 	upstreamID    int32
 	response      kmsg.Response // to decode the broker's response into
 	finish        func(kmsg.Response) (kmsg.Response, error)
+	session       *session
+	bill          bill
 
 	// What follows is of a request that took the raw lane.
-	raw     bool
-	version int16
-	session *session
-	use     sessionUse
+	raw        bool
+	version    int16
+	use        sessionUse
+	throttleAt int // where the response has its throttle time, behind its correlation id
 }
 
 // errClientLeft is why most connections end.
@@ -116,6 +125,7 @@ func (c *connection) run() error {
 		return err
 	})
 	c.loops.Wait()
+	c.leaveQuota()
 	c.session.releaseFetchSessions()
 	c.session.releaseShareSessions()
 	return context.Cause(c.ctx)
@@ -140,6 +150,11 @@ func (c *connection) guard(loop func() error) {
 // readLoop reads and dispatches requests. It always returns a reason.
 func (c *connection) readLoop() error {
 	for {
+		if c.authenticated && c.quota == nil {
+			if err := c.enterQuota(); err != nil {
+				return err
+			}
+		}
 		in := &c.request
 		if err := c.readRequest(in); err != nil {
 			return err
@@ -159,7 +174,7 @@ func (c *connection) readLoop() error {
 func (c *connection) dispatch(in *inbound) error {
 	in.entry.requests.Inc()
 	if in.answer != nil {
-		return c.answer(&slot{correlationID: in.correlationID, entry: in.entry, received: in.received, answer: in.answer})
+		return c.answer(&slot{correlationID: in.correlationID, entry: in.entry, received: in.received, answer: in.answer, session: c.session, bill: in.bill})
 	}
 	if lane := in.entry.lane; lane != nil && c.authenticated {
 		var err error
@@ -190,7 +205,11 @@ func (c *connection) dispatch(in *inbound) error {
 	if err != nil {
 		return fmt.Errorf("%s version %d: %w", kmsg.NameForKey(in.key), in.version, err)
 	}
-	s := slot{correlationID: in.correlationID, entry: in.entry, received: in.received, answer: decided.answer, finish: decided.finish}
+	s := slot{
+		correlationID: in.correlationID, entry: in.entry, received: in.received, answer: decided.answer, finish: decided.finish,
+		session: c.session, bill: in.bill,
+	}
+	s.bill.work = time.Since(in.received)
 	switch {
 	case decided.forward != nil:
 		return c.forward(decided.forward, &s, len(in.rest))
@@ -209,6 +228,9 @@ func (c *connection) refreshSession(clientID string) error {
 		if tenant, known = c.gateway.state.Load().tenant(old.LogicalClusterID); !known {
 			return fmt.Errorf("the Kafka cluster %s was deleted", old.LogicalClusterID)
 		}
+	}
+	if tenant != old.tenant && c.quota != nil {
+		c.gateway.quotas.change(c.quota, tenant, c.gateway.state.Load().gateways())
 	}
 	if clientID != old.clientID || tenant != old.tenant {
 		next := *old
@@ -239,7 +261,9 @@ func (c *connection) forward(request kmsg.Request, s *slot, sizeHint int) error 
 	u.next++
 	s.answer, s.upstreamID, s.response = nil, u.next, request.ResponseKind()
 	// The slot comes first: a broker may answer before the whole request is written.
-	if !unanswered(request) && !c.waiting.push(s) {
+	if unanswered(request) {
+		c.settle(s, 0)
+	} else if !c.waiting.push(s) {
 		return context.Cause(c.ctx)
 	}
 	memory := newBuffer(sizeHint + 512)

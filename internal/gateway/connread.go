@@ -22,6 +22,7 @@ type inbound struct {
 	reserved int64
 	received time.Time
 	taken    bool // by the raw lane
+	bill     bill
 	// answer is what a request gets that is not decoded: one with a key that is not offered, or ApiVersions in a
 	// version that is not known.
 	answer kmsg.Response
@@ -29,6 +30,9 @@ type inbound struct {
 
 // readRequest reads one frame. What is not offered is refused before its body is read.
 func (c *connection) readRequest(in *inbound) error {
+	if err := c.muted(); err != nil {
+		return err
+	}
 	limits := &c.gateway.config.Limits
 	c.allowRead(limits.IdleTimeout)
 	head := c.head[:]
@@ -45,6 +49,9 @@ func (c *connection) readRequest(in *inbound) error {
 	}
 	*in = inbound{fixedHeader: parseFixedHeader([fixedHeaderBytes]byte(head[sizeBytes:]))}
 	if err := c.admitRequest(in, size); err != nil {
+		return err
+	}
+	if err := c.hold(in, size+int64(len(head))); err != nil {
 		return err
 	}
 	if err := c.gateway.reserve(c.ctx, in, size); err != nil {

@@ -7,11 +7,16 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// respond encodes and sends one response.
+// respond encodes and sends one response. One that is throttled is encoded again.
 func (c *connection) respond(s *slot, response kmsg.Response, size int) error {
 	memory := newBuffer(size)
 	defer memory.release()
+	began := time.Now()
 	memory.bytes = appendResponse(memory.bytes[:0], response, s.correlationID)
+	s.bill.work += time.Since(began)
+	if throttle(response, c.settle(s, len(memory.bytes))) {
+		memory.bytes = appendResponse(memory.bytes[:0], response, s.correlationID)
+	}
 	if err := c.write(memory.bytes); err != nil {
 		return err
 	}

@@ -67,6 +67,8 @@ type Gateway struct {
 	table               atomic.Pointer[table]
 
 	hosts  memberHosts
+	quotas tenantQuotas
+	broker brokerTime
 	grants grants // of partitions
 	// changes are what happened to topics a moment ago.
 	changes topicChanges
@@ -118,6 +120,7 @@ func New(config Config) (*Gateway, error) {
 		requests:      semaphore.NewWeighted(config.Limits.BufferedBytes),
 		responses:     semaphore.NewWeighted(config.Limits.BufferedBytes),
 		notices:       newNotices(config.Now),
+		quotas:        newTenantQuotas(),
 		ready:         make(chan struct{}),
 		closed:        make(chan struct{}),
 		listeners:     map[net.Listener]struct{}{},
@@ -157,8 +160,13 @@ func (g *Gateway) Run(ctx context.Context) error {
 		}
 		return err
 	}
+	shares, err := newShares(g)
+	if err != nil {
+		return err
+	}
 	var renewing sync.WaitGroup
 	renewing.Go(func() { g.lease.keep(ctx) })
+	renewing.Go(func() { shares.keep(ctx) })
 	defer renewing.Wait()
 	defer cancel()
 	close(g.ready)

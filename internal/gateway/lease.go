@@ -80,7 +80,7 @@ func (l *lease) write(ctx context.Context, released bool) error {
 	if err != nil {
 		return fmt.Errorf("encoding the gateway's record: %w", err)
 	}
-	record := &kgo.Record{Topic: topicGateways, Key: []byte("gateway/" + strconv.Itoa(int(node))), Value: value}
+	record := &kgo.Record{Topic: topicGateways, Key: []byte(leaseKey + strconv.Itoa(int(node))), Value: value}
 	if err := l.client.ProduceSync(ctx, record).FirstErr(); err != nil {
 		return fmt.Errorf("writing to %s: %w", topicGateways, err)
 	}

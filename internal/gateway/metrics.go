@@ -25,6 +25,7 @@ type metrics struct {
 	panics         prometheus.Counter
 
 	producersRefused prometheus.Counter
+	throttled        *prometheus.CounterVec // by quota
 
 	telemetryPushes prometheus.Counter
 	telemetryBytes  prometheus.Counter
@@ -60,13 +61,15 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 	}
 	m.telemetryPushes = counter("telemetry_pushes_total", "Pushes of clients' own metrics (KIP-714), which are dropped.")
 	m.telemetryBytes = counter("telemetry_bytes_total", "Bytes of clients' own metrics as they were pushed, compressed or not.")
+	m.throttled = prometheus.NewCounterVec(prometheus.CounterOpts{Name: metricPrefix + "throttle_seconds_total",
+		Help: "Time for which requests and connections were held back, or clients told to wait, by quota."}, []string{"quota"})
 	m.producersRefused = counter("producer_ids_refused_total", "New producer ids that tenants had to wait for.")
 	return m, m.register()
 }
 
 func (m *metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{m.connections, m.accepted, m.refused, m.requests, m.duration, m.requestBytes,
-		m.responseBytes, m.applied, m.malformed, m.leaseFailures, m.topicIDLookups, m.panics, m.telemetryPushes, m.telemetryBytes, m.producersRefused}
+		m.responseBytes, m.applied, m.malformed, m.leaseFailures, m.topicIDLookups, m.panics, m.telemetryPushes, m.telemetryBytes, m.producersRefused, m.throttled}
 }
 
 func (m *metrics) register() error {

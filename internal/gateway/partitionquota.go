@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/orrery-kafka/orrery/internal/quota"
 )
 
 // partitionQuota holds one request that wants more partitions against its tenant's limit. The broker knows how many
@@ -22,6 +24,11 @@ type partitionQuota struct {
 	topics  map[string]int32 // physical name -> partitions; nil: not counted yet
 	failure error            // of counting
 	grant   *grant
+	// tooFast is what a topic is told whose partitions would change too fast; 0 for a request that only wants to know,
+	// which is not charged.
+	tooFast int16
+	// throttle is the longest time to wait until the tenant may change partitions again; 0 where nothing was refused.
+	throttle time.Duration
 }
 
 // grant is what one request was given.
@@ -45,12 +52,26 @@ func (e errPartitionLimit) Error() string {
 	return fmt.Sprintf("This cluster may have %d partitions and has %d; %d more would be too many. Delete topics, or ask for a higher limit.", e.limit, e.used, e.wanted)
 }
 
-// quotaError maps an error of a partition quota to what Kafka says.
-func quotaError(err error) (code int16, why string) {
+// errPartitionChanges is what a request is told that would change partitions too fast.
+var errPartitionChanges = errors.New("This cluster's partitions were created and deleted as often as they may for now; try again later.")
+
+// tooFast is what a client is told that changes partitions too fast (KIP-599): a version of the request from before the
+// error's own gets one that it knows and that may be tried again.
+func tooFast(version, since int16) int16 {
+	if version >= since {
+		return kerr.ThrottlingQuotaExceeded.Code
+	}
+	return kerr.RequestTimedOut.Code
+}
+
+// refusal maps an error of a partition quota to what Kafka says.
+func (q *partitionQuota) refusal(err error) (code int16, why string) {
 	var limit errPartitionLimit
 	switch {
 	case err == nil:
 		return 0, ""
+	case errors.Is(err, errPartitionChanges):
+		return q.tooFast, err.Error()
 	case errors.As(err, &limit):
 		return kerr.PolicyViolation.Code, limit.Error()
 	default:
@@ -83,6 +104,38 @@ func (q *partitionQuota) take(ctx context.Context, wanted int) error {
 	granted, ok := q.session.gateway.grants.grow(q.session.LogicalClusterID, q.grant, wanted, limit-used)
 	if !ok {
 		return errPartitionLimit{limit, used + granted, wanted}
+	}
+	if err := q.change(wanted); err != nil {
+		q.session.gateway.grants.giveBack(q.grant, wanted)
+		return err
+	}
+	return nil
+}
+
+// delete charges the partitions of a topic that is to be deleted. What is not there costs nothing; where they cannot be
+// counted it is one, for a tenant must be able to delete.
+func (q *partitionQuota) delete(ctx context.Context, physical string) error {
+	if _, limited := q.session.take(quota.PartitionChanges, 0); !limited {
+		return nil
+	}
+	n, exists, err := q.partitions(ctx, physical)
+	switch {
+	case err != nil:
+		n = 1
+	case !exists:
+		return nil
+	}
+	return q.change(int(n))
+}
+
+// change charges partitions that are created or deleted.
+func (q *partitionQuota) change(partitions int) error {
+	if q.tooFast == 0 {
+		return nil
+	}
+	wait, _ := q.session.take(quota.PartitionChanges, int64(partitions))
+	if q.throttle = max(q.throttle, wait); wait > 0 {
+		return errPartitionChanges
 	}
 	return nil
 }
@@ -159,4 +212,11 @@ func (g *grants) grow(tenant string, grown *grant, wanted, room int) (granted in
 	}
 	grown.partitions += wanted
 	return granted + wanted, true
+}
+
+// giveBack takes from a grant what was not used.
+func (g *grants) giveBack(from *grant, partitions int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	from.partitions -= partitions
 }

@@ -103,7 +103,11 @@ func (s *session) withProducers(do func(*tenantProducers)) {
 }
 
 func (s *session) countProducer(t *tenantProducers) (wait time.Duration) {
-	if wait = t.count(s.gateway.config.Now()); wait > 0 {
+	wait, limited := s.take(quota.ProducerIDs, 1)
+	if !limited { // by the tenant's quotas, but by the gateway's own limit
+		wait = t.count(s.gateway.config.Now())
+	}
+	if wait > 0 {
 		s.gateway.metrics.producersRefused.Inc()
 	}
 	return wait

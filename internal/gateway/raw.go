@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -103,15 +104,18 @@ func (c *connection) mayUse(w *walker, known *topicCache, action authz.Action, b
 func (c *connection) forwardRaw(in *inbound, use sessionUse, flexible, answered bool, marks []mark) error {
 	s := slot{
 		correlationID: in.correlationID, entry: in.entry, received: in.received,
-		raw: true, version: in.version, session: c.session, use: use,
+		raw: true, version: in.version, session: c.session, use: use, bill: in.bill,
 	}
+	s.bill.work = time.Since(in.received)
 	u, err := c.openUpstream()
 	if err != nil {
 		return err
 	}
 	u.next++
 	s.upstreamID = u.next
-	if answered && !c.waiting.push(&s) {
+	if !answered {
+		c.settle(&s, 0)
+	} else if !c.waiting.push(&s) {
 		return context.Cause(c.ctx)
 	}
 	frame, prefix := in.memory.bytes, string(c.session.prefix)
@@ -239,6 +243,7 @@ func (c *connection) passRaw(u *upstream, s *slot, size int) error {
 		lane.settle(s, frame[responseHeadBytes:])
 	}
 	binary.BigEndian.PutUint32(frame[sizeBytes:], uint32(s.correlationID))
+	throttleRaw(frame[responseHeadBytes+s.throttleAt:], c.settle(s, len(frame)-len(marks)*len(s.session.prefix)))
 	if len(marks) == 0 {
 		return c.sendRaw(s, frame)
 	}

@@ -39,7 +39,7 @@ func rawFetch(c *connection, in *inbound) (taken bool, err error) {
 		put(head.epoch, epoch)
 	}
 	put(head.maxWait, min(at(head.maxWait), maxFetchWaitMillis))
-	put(head.maxBytes, min(at(head.maxBytes), c.gateway.config.Limits.FetchBytes))
+	put(head.maxBytes, min(at(head.maxBytes), c.maxFetchBytes()))
 	return true, c.forwardRaw(in, use, w.flexible, true, marks)
 }
 
@@ -122,8 +122,9 @@ func settleRawFetch(s *slot, frame []byte) {
 // rawFetchResponse takes a response without new leaders and addresses.
 func rawFetchResponse(s *slot, frame []byte, marks []mark) ([]mark, bool) {
 	w := walker{frame: frame, flexible: s.version >= s.entry.lane.flexible, elements: maxElements}
-	w.tags()  // of the header
-	w.span(4) // the throttle time
+	w.tags() // of the header
+	s.throttleAt = w.at
+	w.span(4)
 	if s.version >= 7 {
 		w.span(2 + 4) // error, session
 	}

@@ -112,7 +112,8 @@ func rawProduceResponse(s *slot, frame []byte, marks []mark) ([]mark, bool) {
 		}
 		w.tags()
 	}
-	w.span(4) // the throttle time
+	s.throttleAt = w.at
+	w.span(4)
 	w.tags()
 	return marks, w.complete()
 }

@@ -53,7 +53,9 @@ func (f *fetchStream) pass() {
 	if flexible {
 		f.tags(false)
 	}
-	f.take(4)
+	if told := f.take(4); f.err == nil {
+		throttleRaw(told, f.c.settle(f.s, f.kept-f.out+f.left))
+	}
 	if version >= 7 {
 		if f.err == nil {
 			settleRawFetch(f.s, head[responseHeadBytes:cap(head)])

@@ -62,6 +62,7 @@ func (c *creations) detail(ctx context.Context, s *session, group string, topolo
 // are told. It is done also where the tenant may not have them.
 func (s *session) createInternalTopics(ctx context.Context, topology *kmsg.StreamsGroupHeartbeatRequestTopology) (detail string, done bool) {
 	quota := s.newPartitionQuota()
+	quota.tooFast = kerr.ThrottlingQuotaExceeded.Code
 	defer quota.settle()
 	if err := quota.count(ctx); err != nil {
 		s.gateway.warn("the topics of a tenant with a streams group cannot be counted; trying again", err)
@@ -89,7 +90,7 @@ func (s *session) createInternalTopics(ctx context.Context, topology *kmsg.Strea
 	if len(problems) == 0 && len(topics) > 0 {
 		problems, done = s.createTopics(ctx, topics)
 	} else {
-		done = len(topics) > 0
+		done = len(topics) > 0 && quota.throttle == 0
 	}
 	problems = append([]string{"Internal topics are missing: [" + strings.Join(names, ", ") + "]"}, problems...)
 	return s.prefix.ErrorText(strings.Join(problems, "; ")), done

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -95,6 +96,7 @@ func (c *connection) passDecoded(u *upstream, s *slot, size int) error {
 	if reused(s.response) {
 		defer memory.release()
 	}
+	began := time.Now()
 	if err := decodeInto(memory.bytes, s.response); err != nil {
 		return err
 	}
@@ -105,6 +107,7 @@ func (c *connection) passDecoded(u *upstream, s *slot, size int) error {
 			return fmt.Errorf("the response to %s: %w", kmsg.NameForKey(s.response.Key()), err)
 		}
 	}
+	s.bill.work += time.Since(began)
 	return c.respond(s, response, size+512)
 }
 

@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"math/big"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -318,7 +319,11 @@ func startTail(t testing.TB, options []kgo.Opt) *tail {
 			if fetches.IsClientClosed() {
 				return
 			}
-			fetches.EachRecord(func(r *kgo.Record) { l.keep(t, r.Value) })
+			fetches.EachRecord(func(r *kgo.Record) {
+				if strings.HasPrefix(string(r.Key), "gateway/") {
+					l.keep(t, r.Value)
+				}
+			})
 		}
 	})
 	t.Cleanup(func() {
