@@ -23,6 +23,7 @@ type seat struct {
 	world *world
 	tenant
 	*wire
+	engine  *wire // to the broker itself, as the superuser
 	changes int
 }
 
@@ -58,6 +59,8 @@ var kinds = []kind{
 	{name: "authentication", goal: "1.2", requests: quarter, ask: authenticate},
 	{name: "ListGroups", goal: "3", requests: all, ask: asks(listGroups, ownGroups)},
 	{name: fmt.Sprintf("ListGroups, %d clients at once", seats), goal: "3", requests: all, atOnce: true, ask: asks(listGroups, ownGroups)},
+	{name: "ListGroups of all tenants, at the engine itself", requests: all, ask: listAtEngine},
+	{name: "ListGroups of no group, at the engine itself", requests: all, ask: listNoneAtEngine},
 	{name: "Metadata, all topics, right after a new topic of the tenant", requests: quarter, ask: afterChange},
 }
 
@@ -108,6 +111,32 @@ func ownGroups(r kmsg.Response) error {
 		return fmt.Errorf("%d groups instead of %d; error %d", len(response.Groups), groupsEach, response.ErrorCode)
 	}
 	return nil
+}
+
+// listAtEngine asks the broker itself, without a gateway, for what a gateway asks it for: the groups of all tenants.
+func listAtEngine(_ context.Context, s *seat) (time.Duration, error) {
+	return askEngine(s, listGroups(), groupsEach*len(s.world.tenants))
+}
+
+// listNoneAtEngine asks for the groups in a state that none is in, which the broker looks through all groups for: it is
+// what any listing costs at the least.
+func listNoneAtEngine(_ context.Context, s *seat) (time.Duration, error) {
+	request := listGroups().(*kmsg.ListGroupsRequest)
+	request.StatesFilter = []string{"CompletingRebalance"}
+	return askEngine(s, request, 0)
+}
+
+func askEngine(s *seat, request kmsg.Request, groups int) (time.Duration, error) {
+	began := time.Now()
+	response, err := s.engine.ask(request)
+	took := time.Since(began)
+	if err != nil {
+		return 0, err
+	}
+	if r := response.(*kmsg.ListGroupsResponse); r.ErrorCode != 0 || len(r.Groups) != groups {
+		return 0, fmt.Errorf("the engine lists %d groups instead of %d; error %d", len(r.Groups), groups, r.ErrorCode)
+	}
+	return took, nil
 }
 
 // authenticate measures what comes after TLS on a new connection.
@@ -184,7 +213,12 @@ func (b *bench) manyTenants(ctx context.Context, engine kafkatest.Engine, tenant
 				return "", err
 			}
 			defer client.close()
-			both[i] = append(both[i], &seat{world: w, tenant: t, wire: client})
+			engine, err := open(ctx, w.kafka.Brokers[0].Address, nil)
+			if err != nil {
+				return "", err
+			}
+			defer engine.close()
+			both[i] = append(both[i], &seat{world: w, tenant: t, wire: client, engine: engine})
 		}
 	}
 	var rows [][]string

@@ -27,10 +27,13 @@ const (
 	maxResponse = 64 << 20
 )
 
-// open connects and speaks TLS, without resuming a session.
+// open connects and speaks TLS, without resuming a session. Without a configuration it speaks none.
 func open(ctx context.Context, address string, config *tls.Config) (*wire, error) {
-	dialer := tls.Dialer{Config: config}
-	conn, err := dialer.DialContext(ctx, "tcp", address)
+	dial := new(net.Dialer).DialContext
+	if config != nil {
+		dial = (&tls.Dialer{Config: config}).DialContext
+	}
+	conn, err := dial(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}
