@@ -249,9 +249,12 @@ func TestAcknowledgementsThatWouldStopTheEngine(t *testing.T) {
 	admin, id := r.admin(), r.topicID("orders")
 	far := kadm.Offsets{}
 	far.AddOffset("orders", 0, 1<<62, -1)
-	if altered, err := admin.AlterShareGroupOffsets(testContext(t), "workers", far); err != nil || altered.Error() != nil {
-		t.Fatalf("an offset far ahead: %v, %v", err, altered.Error())
-	}
+	eventually(t, func() string { // the coordinator of Apache Kafka learns of the topic a moment after its creation
+		if altered, err := admin.AlterShareGroupOffsets(testContext(t), "workers", far); err != nil || altered.Error() != nil {
+			return fmt.Sprintf("an offset far ahead: %v, %v", err, altered.Error())
+		}
+		return ""
+	})
 	raw := authenticated(t, c, r.key)
 	open := shareFetchOf("workers", "m-1", 0, id)
 	if got := raw.ask(open).(*kmsg.ShareFetchResponse); got.ErrorCode != 0 {

@@ -106,6 +106,7 @@ func admin(t *testing.T, c *gatewaytest.Cluster, replicas int) gatewaytest.Key {
 	t.Helper()
 	tenant := c.Tenant(clusterID)
 	tenant.Type, tenant.MaxPartitions, tenant.ReplicationFactor = orrery.TypeDedicated, 100_000, replicas
+	tenant.Quotas.MessageBytes = 20 << 20 // what a Dedicated cluster may set; the tests want 10 MiB
 	c.Put(tenancy.StateTenant, clusterID, tenant)
 	key := c.Admin(tenant)
 	if created, err := kadm.NewClient(c.Client(key)).CreateTopic(t.Context(), 1, -1, nil, internalTopic); err != nil {
