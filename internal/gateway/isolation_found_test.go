@@ -22,6 +22,7 @@ func TestIsolationFound(t *testing.T) {
 		"a produce request without topics and with a transactional id that is refused": producingNothing(""),
 		"tagged fields that only a newer broker would know":                            tagging(),
 		"a produce request without topics":                                             producingNothing("tx"),
+		"a produce request that the gateway writes in pieces":                          producingMuch(),
 	} {
 		l := w.dial(thief)
 		_, frame, err := l.exchange(request, patient)
@@ -159,5 +160,17 @@ func tagging() kmsg.Request {
 func producingNothing(transactionalID string) kmsg.Request {
 	request := kmsg.NewPtrProduceRequest()
 	request.Version, request.Acks, request.TransactionID = 9, -1, &transactionalID
+	return request
+}
+
+// producingMuch has a batch whose bytes go to the broker from where they are.
+func producingMuch() kmsg.Request {
+	request := kmsg.NewPtrProduceRequest()
+	request.Version, request.Acks, request.TimeoutMillis = 9, -1, 1000
+	topic, partition := kmsg.NewProduceRequestTopic(), kmsg.NewProduceRequestTopicPartition()
+	g := generator{random: rand.New(rand.NewSource(1)), loot: &loot{}}
+	topic.Topic, partition.Records = "orders", append(g.batch(-1, 0, 0), make([]byte, 64<<10)...)
+	topic.Partitions = append(topic.Partitions, partition)
+	request.Topics = append(request.Topics, topic)
 	return request
 }

@@ -123,6 +123,7 @@ func (w *warden) watch(dial func(context.Context, int32) (net.Conn, error)) func
 type watchedConn struct {
 	net.Conn
 	warden *warden
+	begun  []byte // a frame to the broker, of which the end is still to come; one goroutine writes
 
 	mu       sync.Mutex
 	asked    map[int32]kmsg.Request // fetches by correlation id
@@ -130,14 +131,32 @@ type watchedConn struct {
 	answers  []byte                 // of which the end is still to come
 }
 
-// Write takes one frame, which is how gateways write.
-func (c *watchedConn) Write(frame []byte) (int, error) {
+// maxWatchedFrame is more than any gateway of the proof sends at once.
+const maxWatchedFrame = 32 << 20
+
+// Write takes frames, which a gateway may write in pieces: the records of a large Produce stay where they are.
+func (c *watchedConn) Write(b []byte) (int, error) {
+	c.begun = append(c.begun, b...)
+	for len(c.begun) >= 4 {
+		size := 4 + int(binary.BigEndian.Uint32(c.begun))
+		if size > maxWatchedFrame {
+			c.warden.report(finding{"?", "to the broker", fmt.Sprintf("what is not one whole request: it says that it has %d bytes", size)})
+		}
+		if len(c.begun) < size {
+			break
+		}
+		c.checkFrame(c.begun[:size:size])
+		c.begun = slices.Clone(c.begun[size:]) // what was decoded may point into the frame
+	}
+	return c.Conn.Write(b)
+}
+
+func (c *watchedConn) checkFrame(frame []byte) {
 	if request, clientID, err := decodeRequest(frame); err != nil {
 		c.warden.report(finding{"?", "to the broker", "what is not one whole request: " + err.Error()})
 	} else if p := c.warden.party(clientID); p != nil && !c.warden.blind {
 		c.checkRequest(p, request, int32(binary.BigEndian.Uint32(frame[8:])))
 	}
-	return c.Conn.Write(frame)
 }
 
 // Read learns which fetch sessions the broker opened.
