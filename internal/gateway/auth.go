@@ -139,6 +139,7 @@ func (c *connection) admit(a admission) error {
 		return refusedError{err.Error()}
 	}
 	c.admitted(a.identity, a.tenant)
+	c.gateway.doorway.leave(c.visit)
 	c.expires = time.Time{}
 	if a.lifetime > 0 {
 		c.expires = time.Now().Add(a.lifetime)

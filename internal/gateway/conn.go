@@ -41,6 +41,7 @@ type connection struct {
 	session       *session
 	authenticated bool
 	mechanism     string    // of its first SaslHandshake; "" before that
+	visit         *visit    // until it is authenticated; nil inside the process
 	exchange      *exchange // between SaslHandshake and the last SaslAuthenticate
 	expires       time.Time // when the session is over; zero: never
 	deadline      time.Time // until which the client must be authenticated

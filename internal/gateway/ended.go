@@ -11,6 +11,7 @@ func (g *Gateway) explain(c *connection, reason error) {
 	var protocol protocolError
 	var handshake handshakeError
 	var refused refusedError
+	var unwelcome doorwayError
 	log := g.config.Logger.With("client", c.host)
 	switch {
 	case errors.Is(reason, errPlaintext):
@@ -34,6 +35,11 @@ func (g *Gateway) explain(c *connection, reason error) {
 		g.metrics.refused.WithLabelValues("protocol").Inc()
 		if g.notices.first("protocol " + c.host) {
 			log.Warn("closed a client's connection", "reason", reason, "cluster", c.session.LogicalClusterID)
+		}
+	case errors.As(reason, &unwelcome), errors.Is(reason, errCrowded):
+		g.metrics.refused.WithLabelValues("address").Inc()
+		if g.notices.first("address " + c.host) {
+			log.Warn("closed a client's connection before it logged in", "reason", reason)
 		}
 	case errors.Is(reason, errForeignTopic):
 		log.Error("closed a client's connection before it saw what is not its own", "reason", reason, "cluster", c.session.LogicalClusterID)

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,11 +45,16 @@ type Config struct {
 	EmbeddedEngine bool
 	// Topics is shared by all gateways of an embedded engine; without it they ask that engine for a tenant's topics
 	// each time. Not for other engines.
-	Topics     *TopicVersions
-	Now        func() time.Time
-	Logger     *slog.Logger
-	Limits     Limits
-	Registerer prometheus.Registerer // may be nil
+	Topics *TopicVersions
+	Now    func() time.Time
+	Logger *slog.Logger
+	Limits Limits
+	// TrustedProxies are the balancers before the gateway, which say where a client is in a header of the PROXY protocol
+	// (version 2) and must do so. A header of anybody else is taken for a client without TLS.
+	TrustedProxies []netip.Prefix
+	// ExemptAddresses have no limits of their own before they log in; nil is loopback, and an empty list nobody.
+	ExemptAddresses []netip.Prefix
+	Registerer      prometheus.Registerer // may be nil
 }
 
 // Gateway serves the tenants of one physical cluster at one broker.
@@ -62,6 +68,7 @@ type Gateway struct {
 	// requests and responses are how many bytes large ones of them may hold, see reserve.
 	requests, responses *semaphore.Weighted
 	notices             *notices
+	doorway             *doorway
 	state               atomic.Pointer[state]
 	acls                aclWrites
 	table               atomic.Pointer[table]
@@ -128,6 +135,7 @@ func New(config Config) (*Gateway, error) {
 		fetchSessions: map[string]int{},
 		shareSessions: map[string]int{},
 	}
+	g.doorway = newDoorway(&g.config)
 	g.metadataVersions.ask, g.groups.ask = g.askMetadataVersion, g.askGroups
 	g.closer.gateway = g
 	g.topics = newTopicIndex(g.control, config.Now, metrics.topicIDLookups)

@@ -6,6 +6,13 @@ import "time"
 type Limits struct {
 	// Connections is how many clients may be connected at once; further ones are closed. 10,000.
 	Connections int
+	// Unauthenticated is how many of them may not have logged in yet; a fifth, and at least 16. For one more the one
+	// that has waited for longest is closed.
+	Unauthenticated int
+	// AddressConnections is how many of those may be of one address (one /64 of IPv6); 500. AddressAttempts is how many
+	// connections an address may make, and AddressFailures how many logins may fail of it, at once; a tenth of that comes
+	// back each second. 1,000 and 100. See Config.ExemptAddresses.
+	AddressConnections, AddressAttempts, AddressFailures int
 	// ProduceBytes bounds a Produce request; 100 MiB, Kafka's socket.request.max.bytes.
 	ProduceBytes int
 	// RequestBytes bounds every other request; 8 MiB. It is smaller because a decoded array can need many times
@@ -44,9 +51,15 @@ type Limits struct {
 // can ask for.
 const maxResponseBytes = 256 << 20
 
+const defaultConnections = 10_000
+
 func (l Limits) withDefaults() Limits {
 	return Limits{
-		Connections:           orDefault(l.Connections, 10_000),
+		Connections:           orDefault(l.Connections, defaultConnections),
+		Unauthenticated:       min(orDefault(l.Unauthenticated, max(orDefault(l.Connections, defaultConnections)/5, 16)), maxAddresses/2),
+		AddressConnections:    orDefault(l.AddressConnections, 500),
+		AddressAttempts:       orDefault(l.AddressAttempts, 1000),
+		AddressFailures:       orDefault(l.AddressFailures, 100),
 		ProduceBytes:          orDefault(l.ProduceBytes, 100<<20),
 		RequestBytes:          orDefault(l.RequestBytes, 8<<20),
 		UnauthenticatedBytes:  orDefault(l.UnauthenticatedBytes, 64<<10),

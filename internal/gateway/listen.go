@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/orrery-kafka/orrery/internal/authz"
+	"github.com/orrery-kafka/orrery/internal/proxyprotocol"
 )
 
 const (
@@ -73,14 +74,36 @@ func (g *Gateway) accept(conn net.Conn) {
 	}
 	go func() {
 		defer g.untrack(c)
-		err := c.handshake()
+		err := c.greet(conn)
 		if err != nil {
 			c.end(err)
 		} else {
 			err = c.run()
 		}
+		if !c.authenticated && !errors.Is(err, errClientLeft) {
+			g.doorway.failed(c.visit)
+		}
 		g.explain(c, err)
 	}()
+}
+
+// greet learns where the client is, has it admitted, and speaks TLS with it.
+func (c *connection) greet(conn net.Conn) error {
+	config := &c.gateway.config
+	conn, err := proxyprotocol.Receive(conn, config.TrustedProxies, config.Limits.HandshakeTimeout)
+	if err != nil {
+		return protocolErrorf("a trusted proxy must say where the client is: %v", err)
+	}
+	var address netip.Addr
+	if tcp, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
+		address = tcp.AddrPort().Addr()
+	}
+	c.host = addressHost(conn.RemoteAddr())
+	c.session.clientHost = c.host
+	if err := c.gateway.doorway.enter(c, address); err != nil {
+		return err
+	}
+	return c.handshake()
 }
 
 // track counts a connection, unless there are too many or the gateway is closed.
@@ -98,6 +121,7 @@ func (g *Gateway) track(c *connection) bool {
 
 func (g *Gateway) untrack(c *connection) {
 	c.end(errClientLeft) // where nothing else ended it
+	g.doorway.leave(c.visit)
 	close(c.done)
 	g.mu.Lock()
 	delete(g.connections, c)

@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"math/big"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -48,6 +49,8 @@ type Options struct {
 	Brokers int
 	Limits  gateway.Limits
 	Logger  *slog.Logger
+	// TrustedProxies and ExemptAddresses are the gateways'.
+	TrustedProxies, ExemptAddresses []netip.Prefix
 	// Topics is shared by the gateways; nil is a gateway that lists topics anew each time, for tests that make topics
 	// behind the gateways' back.
 	Topics *gateway.TopicVersions
@@ -130,7 +133,7 @@ func (c *Cluster) startGateway(node int32, listener net.Listener, server *tls.Co
 	}
 	config := gateway.Config{
 		PhysicalClusterID: PhysicalClusterID, Node: node, TLS: server, DialBroker: dial, Control: c.Control(),
-		EmbeddedEngine: c.Kafka.Engine == kafkatest.Embedded, Topics: o.Topics, Limits: o.Limits, Logger: o.Logger, Registerer: o.Registerer,
+		EmbeddedEngine: c.Kafka.Engine == kafkatest.Embedded, Topics: o.Topics, Limits: o.Limits, TrustedProxies: o.TrustedProxies, ExemptAddresses: o.ExemptAddresses, Logger: o.Logger, Registerer: o.Registerer,
 	}
 	g, err := gateway.New(config)
 	if err != nil {
