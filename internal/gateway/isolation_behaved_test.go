@@ -170,11 +170,8 @@ func (b *behaved) share(group string) {
 func (b *behaved) beatUntilAssigned(beat *kmsg.ShareGroupHeartbeatRequest) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	attempts := 1
-	if b.w.cluster.Kafka.Engine == kafkatest.Apache {
-		attempts = 25
-	}
-	for range attempts {
+	deadline := time.Now().Add(b.w.assignmentTime())
+	for first := true; first || time.Now().Before(deadline); first = false {
 		beaten := b.ask(beat, 0).(*kmsg.ShareGroupHeartbeatResponse)
 		if b.lost || beaten.ErrorCode != 0 || beaten.Assignment != nil && len(beaten.Assignment.TopicPartitions) > 0 {
 			return
@@ -182,6 +179,18 @@ func (b *behaved) beatUntilAssigned(beat *kmsg.ShareGroupHeartbeatRequest) {
 		beat.MemberEpoch, beat.SubscribedTopicNames = beaten.MemberEpoch, nil
 		<-tick.C
 	}
+}
+
+// assignmentTime is how long a member waits for partitions or tasks. Apache Kafka assigns beside its other work, and on
+// a busy machine late; without an assignment there is nothing to tell that a rule could be about.
+func (w *world) assignmentTime() time.Duration {
+	switch {
+	case w.cluster.Kafka.Engine != kafkatest.Apache:
+		return 0 // at once, or never
+	case soak():
+		return 5 * time.Second
+	}
+	return time.Second
 }
 
 // stream joins a streams group and waits for tasks, so that there is something to tell of it.
@@ -194,7 +203,8 @@ func (b *behaved) stream(group string) {
 	beat.UserEndpoint = &kmsg.StreamsGroupHeartbeatRequestUserEndpoint{Host: "application", Port: 1}
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for range 25 {
+	deadline := time.Now().Add(b.w.assignmentTime())
+	for time.Now().Before(deadline) {
 		beaten := b.ask(beat, 0).(*kmsg.StreamsGroupHeartbeatResponse)
 		if b.lost || beaten.ErrorCode != 0 || len(beaten.ActiveTasks) > 0 {
 			break
