@@ -149,9 +149,14 @@ func topicPath(topic string) string { return "/topics/" + url.PathEscape(topic) 
 
 // kafkaREST sends a request to a path below the cluster's and decodes the answer into a T.
 func kafkaREST[T any](ctx context.Context, k *KafkaREST, method, path string, body any) (T, error) {
+	return kafkaRESTAt[T](ctx, k, method, "/kafka/v3/clusters/"+url.PathEscape(k.ClusterID)+path, body)
+}
+
+// kafkaRESTAt is kafkaREST with a path from the root.
+func kafkaRESTAt[T any](ctx context.Context, k *KafkaREST, method, path string, body any) (T, error) {
 	var out T
 	connection := &Client{URL: k.URL, APIKey: k.APIKey, APISecret: k.APISecret, UserAgent: k.UserAgent}
-	request, err := connection.request(ctx, method, "/kafka/v3/clusters/"+url.PathEscape(k.ClusterID)+path, nil, body)
+	request, err := connection.request(ctx, method, path, nil, body)
 	if err != nil {
 		return out, err
 	}

@@ -50,8 +50,15 @@ func (t *topicVersions) of(physicalClusterID string) *gateway.TopicVersions {
 	return t.byCluster[physicalClusterID]
 }
 
+// sharedByGateways is what all gateways of the process share.
+type sharedByGateways struct {
+	topics  *topicVersions
+	journal *gateway.Journal
+	audit   *slog.Logger
+}
+
 // startGateway is what the substrate starts a gateway with.
-func startGateway(ctx context.Context, spec inproc.GatewaySpec, topics *gateway.TopicVersions, metrics prometheus.Registerer, log *slog.Logger) (inproc.Gateway, error) {
+func startGateway(ctx context.Context, spec inproc.GatewaySpec, shared sharedByGateways, metrics prometheus.Registerer, log *slog.Logger) (inproc.Gateway, error) {
 	log = log.With("cluster", spec.PhysicalClusterID, "node", spec.Node)
 	g, err := gateway.New(gateway.Config{
 		PhysicalClusterID: spec.PhysicalClusterID,
@@ -60,7 +67,9 @@ func startGateway(ctx context.Context, spec inproc.GatewaySpec, topics *gateway.
 		DialBroker:        spec.DialBroker,
 		Control:           gateway.Control(spec.Access),
 		EmbeddedEngine:    true,
-		Topics:            topics,
+		Topics:            shared.topics.of(spec.PhysicalClusterID),
+		Journal:           shared.journal,
+		Audit:             shared.audit,
 		Now:               time.Now,
 		Logger:            log,
 		Registerer: prometheus.WrapRegistererWith(prometheus.Labels{

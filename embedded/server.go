@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/orrery-kafka/orrery"
+	"github.com/orrery-kafka/orrery/internal/gateway"
 	kafkalink "github.com/orrery-kafka/orrery/internal/link/kafka"
 	"github.com/orrery-kafka/orrery/internal/mothership"
 	"github.com/orrery-kafka/orrery/internal/pki"
@@ -225,11 +226,16 @@ func (s *Server) openSubstrate(context.Context) error {
 	if err != nil {
 		return err
 	}
-	var topics topicVersions
+	audit, err := openAuditLog(s.directory.join("audit.log"))
+	if err != nil {
+		return directoryError(s.directory.path, err)
+	}
+	s.onClose(func(context.Context) error { return audit.Close() })
+	shared := sharedByGateways{topics: &topicVersions{}, journal: gateway.NewJournal(), audit: slog.New(slog.NewJSONHandler(audit, nil))}
 	s.substrate, err = inproc.New(inproc.Config{
 		Dir: s.directory.join("clusters"), PortsFrom: s.config.KafkaPortFirst, PortsTo: s.config.KafkaPortLast, Authority: authority,
 		StartGateway: func(ctx context.Context, spec inproc.GatewaySpec) (inproc.Gateway, error) {
-			return startGateway(ctx, spec, topics.of(spec.PhysicalClusterID), s.registry, s.log)
+			return startGateway(ctx, spec, shared, s.registry, s.log)
 		},
 		Changed: func(string) { s.nudge(loopSatellite) },
 		Now:     time.Now,

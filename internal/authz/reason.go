@@ -28,7 +28,7 @@ func (v Verdict) Fix(r Request) string {
 		return "delete that ACL: while it is there, no other ACL and no role can allow it"
 	}
 	acl := "create an ACL that allows " + r.Operation.String()
-	if name := leastRole(r); name != "" {
+	if name := LeastRole(r); name != "" {
 		return fmt.Sprintf("give %s the role %s on %s, or %s", r.Principal, name, r.resource(), acl)
 	}
 	return acl + " on " + r.resource() + " to " + r.Principal
@@ -41,8 +41,8 @@ func (r Request) resource() string {
 	return fmt.Sprintf("%s %q", r.ResourceType, r.ResourceName)
 }
 
-// leastRole returns the first role, from the one that gives least, that allows an operation on a resource; "" for none.
-func leastRole(r Request) string {
+// LeastRole returns the first role, from the one that gives least, that allows an operation on a resource; "" for none.
+func LeastRole(r Request) string {
 	if !Supported(r.ResourceType).Has(r.Operation) {
 		return ""
 	}

@@ -27,6 +27,15 @@ type refusedError struct{ text string }
 
 func (e refusedError) Error() string { return e.text }
 
+// keyRefusedError is a refusedError about what has the form of an API key's id.
+type keyRefusedError struct {
+	refusedError
+	keyID string
+}
+
+// Unwrap returns the refusedError.
+func (e keyRefusedError) Unwrap() error { return e.refusedError }
+
 // refused is what Kafka REST answers where a connection is not admitted any more.
 func refused(err error) error {
 	return &orrery.Error{Code: orrery.Unauthenticated, Message: "The API key or its cluster is gone: " + err.Error() + "."}
@@ -38,7 +47,7 @@ func unknownKey(keyID string) error {
 	if !keyForm.MatchString(keyID) {
 		return refusedError{"the user name is not the id of an API key (16 capital letters and digits)"}
 	}
-	return refusedError{fmt.Sprintf("the API key %q is not known or was deleted, or its secret is wrong", keyID)}
+	return keyRefusedError{refusedError{fmt.Sprintf("the API key %q is not known or was deleted, or its secret is wrong", keyID)}, keyID}
 }
 
 // checkSecret returns the credential of a key whose secret is right. It does the same work for an unknown key.
@@ -155,7 +164,9 @@ func (c *connection) admitted(identity Identity, tenant tenancy.Tenant) {
 	next := *c.session
 	next.Identity, next.tenant, next.prefix = identity, tenant, tenancy.PrefixOf(identity.LogicalClusterID)
 	next.principal = "User:" + identity.PrincipalID
-	c.session, c.authenticated = &next, true
+	if c.session, c.authenticated = &next, true; c.use == c.gateway.uses.nobody {
+		c.use, c.opened = c.gateway.uses.open(identity.LogicalClusterID)
+	}
 }
 
 // sessionLifetime returns how long a login lasts that would last for lifetime by itself (0: without end). A longest

@@ -23,6 +23,9 @@ type connection struct {
 	client  net.Conn // TLS, or the wire itself inside the process
 	host    string   // the client's address without its port
 	node    int32
+	// use is what the connection's tenant uses, since opened. The read loop sets it before there is an upstream.
+	use    *tenantUse
+	opened int64
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -71,8 +74,9 @@ type slot struct {
 	upstreamID    int32
 	response      kmsg.Response // to decode the broker's response into
 	finish        func(kmsg.Response) (kmsg.Response, error)
-	session       *session
+	session       *session // of the request
 	bill          bill
+	code          int16 // the first error in the response
 
 	// What follows is of a request that took the raw lane.
 	raw        bool
@@ -98,7 +102,7 @@ func (g *Gateway) newConnection(raw net.Conn, host string, node int32) *connecti
 	ctx, cancel := context.WithCancelCause(context.Background())
 	c := &connection{
 		gateway: g, wire: &wire{Conn: raw}, host: host, node: node,
-		ctx: ctx, cancel: cancel,
+		ctx: ctx, cancel: cancel, use: g.uses.nobody,
 		waiting:  newQueue(g.config.Limits.InFlight),
 		done:     make(chan struct{}),
 		deadline: time.Now().Add(g.config.Limits.AuthenticationTimeout),
@@ -174,8 +178,11 @@ func (c *connection) readLoop() error {
 // dispatch decodes a request and does what its handler decides.
 func (c *connection) dispatch(in *inbound) error {
 	in.entry.requests.Inc()
+	c.use.requests[in.entry.key+1].Add(1)
 	if in.answer != nil {
-		return c.answer(&slot{correlationID: in.correlationID, entry: in.entry, received: in.received, answer: in.answer, session: c.session, bill: in.bill})
+		s := slot{correlationID: in.correlationID, entry: in.entry, received: in.received, answer: in.answer, session: c.session, bill: in.bill}
+		s.judge(nil, in.answer)
+		return c.answer(&s)
 	}
 	if lane := in.entry.lane; lane != nil && c.authenticated {
 		var err error
@@ -215,6 +222,7 @@ func (c *connection) dispatch(in *inbound) error {
 	case decided.forward != nil:
 		return c.forward(decided.forward, &s, len(in.rest))
 	case decided.answer != nil:
+		s.judge(request, decided.answer)
 		return c.answer(&s)
 	default:
 		return nil

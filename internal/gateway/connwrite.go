@@ -28,6 +28,12 @@ func (c *connection) respond(s *slot, response kmsg.Response, size int) error {
 func (c *connection) sent(s *slot, size int) {
 	s.entry.duration.Observe(time.Since(s.received).Seconds())
 	c.gateway.metrics.responseBytes.Add(float64(size))
+	c.use.responseBytes.Add(int64(size))
+	if s.code != 0 {
+		class := classOf(s.code)
+		c.use.errors[class].Add(1)
+		c.gateway.metrics.errors.WithLabelValues(apiLabel(s.entry.key), class.String()).Inc()
+	}
 }
 
 const (

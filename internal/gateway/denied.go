@@ -11,6 +11,9 @@ import (
 // deniedLabel stands for every key that is not offered in the metrics by API.
 const deniedLabel = "denied"
 
+// deniedKey is the API key that its entry in a table has.
+const deniedKey = -1
+
 // denial answers a request whose key is not offered, as a broker answers a version that it does not know; clients
 // that look at ApiVersions never send one. It returns nil where the protocol has no such answer, for a key or
 // version that nobody knows and for a response without an error of its own: then the connection is closed, which is

@@ -13,6 +13,7 @@ func (g *Gateway) explain(c *connection, reason error) {
 	var refused refusedError
 	var unwelcome doorwayError
 	log := g.config.Logger.With("client", c.host)
+	g.noteEnd(c, reason)
 	switch {
 	case errors.Is(reason, errPlaintext):
 		g.metrics.refused.WithLabelValues("plaintext").Inc()

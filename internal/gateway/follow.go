@@ -172,6 +172,7 @@ func (g *Gateway) apply(records []stateRecord) {
 		case <-g.closed:
 		}
 	}
+	g.forgetTenants(records)
 	if len(victims) > 0 {
 		g.config.Logger.Info("ended connections whose key or cluster is gone", slog.Int("connections", len(victims)))
 	}

@@ -27,8 +27,8 @@ import (
 	"github.com/orrery-kafka/orrery"
 )
 
-// Config is what a gateway needs to know. All but Topics, Limits and Registerer is required; Now and Logger have the
-// obvious defaults.
+// Config is what a gateway needs to know. All but Topics, Journal, Audit, Limits and Registerer is required; Now and
+// Logger have the obvious defaults.
 type Config struct {
 	PhysicalClusterID string
 	// Node is the broker beside which the gateway stands.
@@ -48,6 +48,11 @@ type Config struct {
 	Topics *TopicVersions
 	Now    func() time.Time
 	Logger *slog.Logger
+	// Journal keeps why requests were refused; gateways of one process share one. Nil is one of the gateway's own.
+	Journal *Journal
+	// Audit takes one line for what is denied and for each administrative action that is allowed; repetitions are
+	// counted, not repeated. It has no secrets, and names that clients chose. Nil drops them.
+	Audit  *slog.Logger
 	Limits Limits
 	// TrustedProxies are the balancers before the gateway, which say where a client is in a header of the PROXY protocol
 	// (version 2) and must do so. A header of anybody else is taken for a client without TLS.
@@ -61,6 +66,7 @@ type Config struct {
 type Gateway struct {
 	config  Config
 	metrics *metrics
+	uses    *tenantUses
 	control *control
 	topics  *topicIndex
 	lease   *lease
@@ -91,6 +97,7 @@ type Gateway struct {
 
 	free      producerCache // producer ids that no transactional id has
 	producers producerLimit
+	audits    audits
 
 	mu            sync.Mutex
 	stopped       bool
@@ -111,18 +118,22 @@ func New(config Config) (*Gateway, error) {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
+	if config.Journal == nil {
+		config.Journal = NewJournal()
+	}
 	config.Limits = config.Limits.withDefaults()
 	client, err := kgo.NewClient(controlOptions(config.Control)...)
 	if err != nil {
 		return nil, fmt.Errorf("opening the gateway's own connection: %w", err)
 	}
-	metrics, err := newMetrics(config.Registerer)
+	uses := newTenantUses(config.Now)
+	metrics, err := newMetrics(config.Registerer, uses)
 	if err != nil {
 		client.Close()
 		return nil, err
 	}
 	g := &Gateway{
-		config: config, metrics: metrics,
+		config: config, metrics: metrics, uses: uses,
 		control:       &control{client: client, slots: semaphore.NewWeighted(maxControlRequests)},
 		requests:      semaphore.NewWeighted(config.Limits.BufferedBytes),
 		responses:     semaphore.NewWeighted(config.Limits.BufferedBytes),
@@ -138,6 +149,10 @@ func New(config Config) (*Gateway, error) {
 	g.doorway = newDoorway(&g.config)
 	g.metadataVersions.ask, g.groups.ask = g.askMetadataVersion, g.askGroups
 	g.closer.gateway = g
+	metrics.tenants.present = func(id string) bool {
+		_, known := g.state.Load().tenant(id)
+		return known
+	}
 	g.topics = newTopicIndex(g.control, config.Now, metrics.topicIDLookups)
 	g.lease = &lease{gateway: g, client: client, incarnation: rand.Text(), more: make(chan struct{}, 1)}
 	g.state.Store(emptyState())

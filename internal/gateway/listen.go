@@ -123,6 +123,9 @@ func (g *Gateway) untrack(c *connection) {
 	c.end(errClientLeft) // where nothing else ended it
 	g.doorway.leave(c.visit)
 	close(c.done)
+	if c.use != g.uses.nobody {
+		g.uses.close(c.use, c.opened)
+	}
 	g.mu.Lock()
 	delete(g.connections, c)
 	g.metrics.connections.Set(float64(len(g.connections)))

@@ -6,8 +6,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// metrics are what an operator of gateways watches. Labels have few values: never a tenant, an address or a name
-// that a client chose.
+// metrics are what an operator of gateways watches. Labels have few values: never an address or a name that a client
+// chose. Those by tenant are bounded, see tenantMetrics.
 type metrics struct {
 	registerer prometheus.Registerer
 
@@ -16,6 +16,8 @@ type metrics struct {
 	refused        *prometheus.CounterVec // by reason: limit, plaintext, tls, authentication, protocol
 	requests       *prometheus.CounterVec // by API
 	duration       *prometheus.HistogramVec
+	errors         *prometheus.CounterVec // by API and class
+	tenants        *tenantMetrics
 	requestBytes   prometheus.Counter
 	responseBytes  prometheus.Counter
 	applied        prometheus.Gauge
@@ -33,7 +35,7 @@ type metrics struct {
 
 const metricPrefix = "orrery_gateway_"
 
-func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
+func newMetrics(registerer prometheus.Registerer, uses *tenantUses) (*metrics, error) {
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: metricPrefix + name, Help: help})
 	}
@@ -51,6 +53,9 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: metricPrefix + "request_duration_seconds",
 			Help:    "Time from a request's last byte to its response's, by API. A fetch that waits for records counts its wait.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 8)}, []string{"api"}),
+		errors: prometheus.NewCounterVec(prometheus.CounterOpts{Name: metricPrefix + "errors_total",
+			Help: "Responses with an error, by API and class of the first error."}, []string{"api", "class"}),
+		tenants:        newTenantMetrics(uses),
 		requestBytes:   counter("request_bytes_total", "Bytes of requests."),
 		responseBytes:  counter("response_bytes_total", "Bytes of responses."),
 		applied:        gauge("state_applied_offset", "Offset after the last state record in force."),
@@ -69,7 +74,7 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 
 func (m *metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{m.connections, m.accepted, m.refused, m.requests, m.duration, m.requestBytes,
-		m.responseBytes, m.applied, m.malformed, m.leaseFailures, m.topicIDLookups, m.panics, m.telemetryPushes, m.telemetryBytes, m.producersRefused, m.throttled}
+		m.responseBytes, m.applied, m.malformed, m.leaseFailures, m.topicIDLookups, m.panics, m.telemetryPushes, m.telemetryBytes, m.producersRefused, m.throttled, m.errors, m.tenants}
 }
 
 func (m *metrics) register() error {

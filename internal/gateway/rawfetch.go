@@ -126,7 +126,10 @@ func rawFetchResponse(s *slot, frame []byte, marks []mark) ([]mark, bool) {
 	s.throttleAt = w.at
 	w.span(4)
 	if s.version >= 7 {
-		w.span(2 + 4) // error, session
+		if w.int16() != 0 {
+			w.fail()
+		}
+		w.span(4) // session
 	}
 	for topics := w.array(); topics > 0 && !w.failed; topics-- {
 		marks = s.walkTopic(&w, s.version >= 13, marks)
@@ -140,7 +143,9 @@ func rawFetchResponse(s *slot, frame []byte, marks []mark) ([]mark, bool) {
 }
 
 func (w *walker) fetchedPartition(version int16) {
-	w.span(fetchedBytes(version))
+	if head := w.span(fetchedBytes(version)); head != nil && binary.BigEndian.Uint16(head[4:]) != 0 {
+		w.fail() // what went wrong is looked at
+	}
 	for aborted := w.length(false); aborted > 0 && !w.failed; aborted-- {
 		w.span(8 + 8) // producer id, first offset
 		w.tags()

@@ -411,7 +411,7 @@ func (r laneCase) response(request kmsg.Request, large bool) []byte {
 			}
 		}
 	case *kmsg.FetchResponse:
-		q.ErrorCode, q.SessionID = pickOf[int16](r, 0, 0, 0, 70, 71), pickOf[int32](r, 0, 5, heldSession)
+		q.ErrorCode, q.SessionID = pickOf[int16](r, 0, 0, 0, 0, 0, 0, 70, 71), pickOf[int32](r, 0, 5, heldSession)
 		if large || len(q.Topics) == 0 {
 			q.Topics = append(q.Topics, make([]kmsg.FetchResponseTopic, r.IntN(4))...)
 		}

@@ -101,7 +101,11 @@ func rawProduceResponse(s *slot, frame []byte, marks []mark) ([]mark, bool) {
 	for topics := w.array(); topics > 0 && !w.failed; topics-- {
 		marks = s.walkTopic(&w, s.version >= 13, marks)
 		for partitions := w.array(); partitions > 0 && !w.failed; partitions-- {
-			w.span(4 + 2 + 8 + 8) // partition, error, first offset, time
+			w.span(4) // partition
+			if w.int16() != 0 {
+				w.fail() // what went wrong is looked at
+			}
+			w.span(8 + 8) // first offset, time
 			if s.version >= 5 {
 				w.span(8) // the log's start
 			}

@@ -91,7 +91,9 @@ func (f *fetchStream) pass() {
 }
 
 func (f *fetchStream) partition(version int16, flexible bool) {
-	f.take(fetchedBytes(version))
+	if head := f.take(fetchedBytes(version)); head != nil && f.s.code == 0 {
+		f.s.code = int16(binary.BigEndian.Uint16(head[4:]))
+	}
 	for aborted := f.length(flexible); aborted > 0 && f.err == nil; aborted-- {
 		f.take(8 + 8)
 		if flexible {

@@ -38,7 +38,7 @@ func (t *table) entry(key int16) *tableEntry {
 // newTable makes the intersection of the handlers with what the engine said.
 func newTable(handlers []handler, engine *kmsg.ApiVersionsResponse, m *metrics) (*table, error) {
 	t := &table{engine: engine, denied: &tableEntry{
-		requests: m.requests.WithLabelValues(deniedLabel), duration: m.duration.WithLabelValues(deniedLabel),
+		handler: handler{key: deniedKey}, requests: m.requests.WithLabelValues(deniedLabel), duration: m.duration.WithLabelValues(deniedLabel),
 	}}
 	ranges := map[int16]kmsg.ApiVersionsResponseApiKey{}
 	for _, k := range engine.ApiKeys {

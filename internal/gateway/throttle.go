@@ -16,11 +16,6 @@ import (
 // that the client takes this for a broker that left, and tries again with its usual pause.
 var errTooManyConnections = errors.New("the cluster has as many connections as it may, or opens them too fast")
 
-// throttled takes note of what a quota held back.
-func (g *Gateway) throttled(_ *session, v quota.Verdict) {
-	g.metrics.throttled.WithLabelValues(v.Dimension.String()).Add((v.Wait + v.Throttle).Seconds())
-}
-
 // enterQuota counts an authenticated connection among its tenant's. Where they are opened too fast it waits for its
 // turn, once: those that wait are bounded by what can come in that time.
 func (c *connection) enterQuota() error {

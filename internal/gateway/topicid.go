@@ -78,6 +78,14 @@ func (x *topicIndex) name(ctx context.Context, id [16]byte) (string, bool) {
 	return name, ok
 }
 
+// cached returns the physical name of an id where no broker has to be asked.
+func (x *topicIndex) cached(id [16]byte) (string, bool) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	name, ok := x.names[id]
+	return name, ok
+}
+
 // lookup is name; it tells an id that no topic has from one that the broker could not be asked about.
 func (x *topicIndex) lookup(ctx context.Context, id [16]byte) (string, bool, error) {
 	now := x.now()

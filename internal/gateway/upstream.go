@@ -107,6 +107,7 @@ func (c *connection) passDecoded(u *upstream, s *slot, size int) error {
 			return fmt.Errorf("the response to %s: %w", kmsg.NameForKey(s.response.Key()), err)
 		}
 	}
+	s.judge(nil, response)
 	s.bill.work += time.Since(began)
 	return c.respond(s, response, size+512)
 }

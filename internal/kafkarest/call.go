@@ -20,6 +20,7 @@ import (
 // call is one request of an authenticated caller.
 type call struct {
 	identity   gateway.Identity
+	gateway    Gateway
 	client     *kgo.Client
 	release    func()
 	writer     http.ResponseWriter
@@ -123,13 +124,17 @@ func describeDecode(err error) string {
 	}
 }
 
+// origin is the scheme and host of the URL, as the caller reached it.
+func (c *call) origin() string {
+	if c.request.TLS != nil {
+		return "https://" + c.request.Host
+	}
+	return "http://" + c.request.Host
+}
+
 // link returns the URL of something below the cluster, as the caller reached it.
 func (c *call) link(elements ...string) string {
-	scheme := "http"
-	if c.request.TLS != nil {
-		scheme = "https"
-	}
-	link := scheme + "://" + c.request.Host + clustersPath + url.PathEscape(c.identity.LogicalClusterID)
+	link := c.origin() + clustersPath + url.PathEscape(c.identity.LogicalClusterID)
 	for _, element := range elements {
 		link += "/" + url.PathEscape(element)
 	}

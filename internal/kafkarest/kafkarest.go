@@ -4,7 +4,7 @@
 // It is a second face of the gateway. Each request logs in with HTTP Basic and an API key; what it asks for is done
 // by a Kafka client in this process whose connections begin inside the gateway, already authenticated. So rights,
 // names, limits and metrics are those of any other Kafka client of the tenant. Paths, fields and error codes are
-// those of Confluent Cloud's API.
+// those of Confluent Cloud's API, except for what is below orrery/v1.
 package kafkarest
 
 import (
@@ -27,6 +27,8 @@ type Gateway interface {
 	Authenticate(keyID, secret, logicalClusterID string) (gateway.Identity, error)
 	// Connect returns a connection to a node on which the identity is logged in.
 	Connect(ctx context.Context, identity gateway.Identity, node int32) (net.Conn, error)
+	// Why returns what was refused to a cluster's clients, as far as the identity may know, and how much was forgotten.
+	Why(identity gateway.Identity) (entries []gateway.Entry, forgotten int64, err error)
 	// Endpoints are the addresses of the nodes.
 	Endpoints() orrery.Endpoints
 }
@@ -79,6 +81,7 @@ func New(config Config) *Handler {
 	h.route("GET "+topic+"/partitions", listPartitions)
 	h.route("GET "+topic+"/partitions/{partition_id}", getPartition)
 	h.route("POST "+topic+"/records", produceRecords)
+	h.route("GET /orrery/v1/logical-clusters/{cluster_id}/why", why)
 	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { h.serve(w, r, h.notOffered) })
 	return h
 }
@@ -147,16 +150,21 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request) (*call, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &call{identity: identity, client: client, release: release, writer: w, request: r, controller: http.NewResponseController(w)}, nil
+	return &call{identity: identity, gateway: h.gateway, client: client, release: release, writer: w, request: r, controller: http.NewResponseController(w)}, nil
 }
 
-const clustersPath = "/kafka/v3/clusters/"
+const (
+	clustersPath        = "/kafka/v3/clusters/"
+	logicalClustersPath = "/orrery/v1/logical-clusters/"
+)
 
 // clusterOf returns the logical cluster that a path is about, "" where it names none.
 func clusterOf(path string) string {
-	rest, _ := strings.CutPrefix(path, clustersPath)
-	if rest == path {
-		return ""
+	rest, found := strings.CutPrefix(path, clustersPath)
+	if !found {
+		if rest, found = strings.CutPrefix(path, logicalClustersPath); !found {
+			return ""
+		}
 	}
 	id, _, _ := strings.Cut(rest, "/")
 	return id

@@ -51,6 +51,8 @@ type Options struct {
 	Logger  *slog.Logger
 	// TrustedProxies and ExemptAddresses are the gateways'.
 	TrustedProxies, ExemptAddresses []netip.Prefix
+	// Audit takes the gateways' audit log.
+	Audit *slog.Logger
 	// Topics is shared by the gateways; nil is a gateway that lists topics anew each time, for tests that make topics
 	// behind the gateways' back.
 	Topics *gateway.TopicVersions
@@ -76,9 +78,10 @@ type Cluster struct {
 	// TLS is what a client needs in order to trust the gateways, and ServerTLS what the gateways use.
 	TLS, ServerTLS *tls.Config
 
-	t     testing.TB
-	admin *kgo.Client
-	tail  *tail
+	t       testing.TB
+	admin   *kgo.Client
+	journal *gateway.Journal // of all gateways, as in one process
+	tail    *tail
 }
 
 // Key is an API key with its secret.
@@ -90,7 +93,7 @@ type Key struct {
 // Start starts everything and ends it with the test.
 func Start(t testing.TB, o Options) *Cluster {
 	t.Helper()
-	c := &Cluster{Kafka: startKafka(t, o), t: t}
+	c := &Cluster{Kafka: startKafka(t, o), t: t, journal: gateway.NewJournal()}
 	var err error
 	if c.admin, err = kgo.NewClient(append(c.Kafka.ClientOptions(""), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))...); err != nil {
 		t.Fatal(err)
@@ -134,6 +137,7 @@ func (c *Cluster) startGateway(node int32, listener net.Listener, server *tls.Co
 	config := gateway.Config{
 		PhysicalClusterID: PhysicalClusterID, Node: node, TLS: server, DialBroker: dial, Control: c.Control(),
 		EmbeddedEngine: c.Kafka.Engine == kafkatest.Embedded, Topics: o.Topics, Limits: o.Limits, TrustedProxies: o.TrustedProxies, ExemptAddresses: o.ExemptAddresses, Logger: o.Logger, Registerer: o.Registerer,
+		Audit: o.Audit, Journal: c.journal,
 	}
 	g, err := gateway.New(config)
 	if err != nil {

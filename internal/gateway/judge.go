@@ -1,0 +1,156 @@
+package gateway
+
+import (
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/orrery-kafka/orrery/internal/authz"
+	"github.com/orrery-kafka/orrery/internal/quota"
+)
+
+// defaultDeny is the rule that denies where no other one fits.
+const defaultDeny = "default-deny"
+
+// maxFindings bounds what is kept of one response: a request about a thousand topics that somebody may not read is one
+// mistake.
+const maxFindings = 16
+
+// judge looks at a decoded response before it is sent: what went wrong is counted, journaled and audited. The request
+// is nil where it is not at hand, and then the response says itself what it is about. On the raw lane nothing is
+// refused, and so there is nothing to judge.
+func (s *slot) judge(request kmsg.Request, response kmsg.Response) {
+	kept, administrative := 0, isAdministrative(s.entry.key)
+	var last finding
+	begun := false
+	findingsIn(response, func(f finding) bool {
+		switch {
+		case f.code != 0 && s.code == 0:
+			s.code = f.code
+		case f.code == 0 && !administrative:
+			return true
+		}
+		if begun && f.code == last.code && f.name == last.name && f.topicID == last.topicID || s.session == nil {
+			return true // another partition of the same
+		}
+		last, begun = f, true
+		if s.settleFinding(request, f) && f.code != 0 {
+			kept++
+		}
+		return kept < maxFindings
+	})
+}
+
+// settleFinding records a finding, unless it is nobody's business but the client's, which tries again.
+func (s *slot) settleFinding(request kmsg.Request, f finding) (recorded bool) {
+	session := s.session
+	if kind, ok := resourceOfError[f.code]; ok && f.resourceType != kind {
+		f.resourceType, f.name = kind, ""
+	}
+	if f.name == "" && f.topicID != [16]byte{} {
+		f.name = session.knownTopic(f.topicID)
+	}
+	if f.name == "" && request != nil {
+		f.name = namesIn(request, f.resourceType)
+	}
+	if f.code == 0 {
+		session.gateway.audited(session, Entry{
+			API: apiLabel(s.entry.key), ResourceType: f.resourceType, Resource: shortened(f.name), Client: session.clientHost,
+			Principal: principalOf(session.Identity), APIKeyID: session.APIKeyID,
+			Operation: string(neededAction(s.entry.key, f.resourceType)),
+		}, true, 1)
+		return true
+	}
+	class := classOf(f.code)
+	entry := Entry{API: apiLabel(s.entry.key), Error: kerr.TypedErrorForCode(f.code).Message, ResourceType: f.resourceType, Resource: f.name}
+	switch class {
+	case errorAuthorization:
+		entry.Kind = EntryDenied
+	case errorQuota:
+		entry.Kind, entry.Rule = EntryLimited, "limit"
+	case errorRequest:
+		entry.Kind = EntryRefused
+	default:
+		return false
+	}
+	session.gateway.note(session, entry, func(e *Entry) { session.explainFinding(e, s.entry.key, f) })
+	return true
+}
+
+// knownTopic returns the tenant's name of a topic id that the gateway knows, else "".
+func (s *session) knownTopic(id [16]byte) string {
+	physical, ok := s.gateway.topics.cached(id)
+	if !ok {
+		return ""
+	}
+	name, _ := s.logical(physical)
+	return name
+}
+
+// explainFinding says why a finding is, and what to do.
+func (s *session) explainFinding(e *Entry, api int16, f finding) {
+	e.Reason, e.Fix = shortened(f.message), remedies[f.code]
+	if e.Reason == "" {
+		e.Reason = kerr.TypedErrorForCode(f.code).Description
+	}
+	if _, resource := resourceOfError[f.code]; !resource {
+		return
+	}
+	request := s.question(neededAction(api, f.resourceType), f.resourceType, f.name)
+	verdict := s.policy().Authorize(request)
+	e.Operation, e.Role, e.Rule = request.Operation.String(), "", ruleName(verdict.Rule)
+	switch {
+	case verdict.Allowed && f.message != "":
+		e.Fix = "nothing can allow this"
+	case verdict.Allowed:
+		e.Reason, e.Fix = "it was not allowed when it was asked for: "+verdict.Reason(request), "try again: it is allowed now"
+	default:
+		e.Reason, e.Fix = shortened(verdict.Reason(request)), shortened(verdict.Fix(request))
+		if verdict.Rule == nil {
+			e.Role = authz.LeastRole(request)
+		}
+	}
+}
+
+// ruleName names the rule behind a verdict.
+func ruleName(rule *authz.Rule) string {
+	switch {
+	case rule == nil:
+		return defaultDeny
+	case rule.Binding != nil:
+		return rule.Binding.ID
+	}
+	return "acl"
+}
+
+// throttled takes note of what a quota held back.
+func (g *Gateway) throttled(s *session, v quota.Verdict) {
+	wait, limit := v.Wait+v.Throttle, v.Dimension.String()
+	g.metrics.throttled.WithLabelValues(limit).Add(wait.Seconds())
+	s.connection.use.throttled.Add(int64(wait))
+	g.note(s, Entry{Kind: EntryThrottled, Rule: limit}, func(e *Entry) {
+		e.Reason = fmt.Sprintf("the cluster is over its quota %s: its clients are slowed down, this one by %s", limit, wait)
+		e.Fix = "use less of it, or ask for more: `orrery kafka quota list` shows the quotas"
+	})
+}
+
+// note journals and audits what happened to a client. The session is that of the request; one that is not
+// authenticated is nobody's.
+func (g *Gateway) note(s *session, entry Entry, explain func(*Entry)) {
+	entry.Client, entry.Node = s.clientHost, g.config.Node
+	if s.PrincipalID != "" {
+		entry.Principal, entry.APIKeyID = principalOf(s.Identity), s.APIKeyID
+	}
+	entry, unaudited := g.config.Journal.record(s.LogicalClusterID, g.config.Now(), entry, explain)
+	if unaudited > 0 && entry.Kind != EntryThrottled {
+		g.audited(s, entry, false, unaudited)
+	}
+}
+
+func principalOf(i Identity) string {
+	if i.PrincipalID == "" {
+		return ""
+	}
+	return "User:" + i.PrincipalID
+}
