@@ -321,6 +321,10 @@ func wrongAnswer(rule IsolationRule, f IsolationField, stolen [16]byte) func(*se
 	case rule.Kind == Scrubbed: // as if the broker had quoted a name
 		return func(s *session, v reflect.Value) {
 			text := "the topic " + s.physical("orders")
+			if v.Kind() == reflect.String {
+				v.SetString(text)
+				return
+			}
 			v.Set(reflect.ValueOf(&text))
 		}
 	case rule.Kind == Filtered && strings.HasSuffix(f.Path, ".Name") && rule.Of != "feature":
