@@ -53,6 +53,8 @@ type Options struct {
 	TrustedProxies, ExemptAddresses []netip.Prefix
 	// Audit takes the gateways' audit log.
 	Audit *slog.Logger
+	// ServerTLS is what the gateways speak instead of a certificate made for the test; Cluster.TLS is of no use then.
+	ServerTLS *tls.Config
 	// Topics is shared by the gateways; nil is a gateway that lists topics anew each time, for tests that make topics
 	// behind the gateways' back.
 	Topics *gateway.TopicVersions
@@ -102,6 +104,9 @@ func Start(t testing.TB, o Options) *Cluster {
 	c.tail = startTail(t, c.Kafka.ClientOptions(""))
 	var server *tls.Config
 	server, c.TLS = certificates(t)
+	if o.ServerTLS != nil {
+		server = o.ServerTLS
+	}
 	c.ServerTLS = server
 	listeners := make([]net.Listener, len(c.Kafka.Brokers))
 	for node := range listeners {
