@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand"
 	"net"
+	"sync/atomic"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -19,52 +20,58 @@ import (
 func TestLoginsBetweenFrames(t *testing.T) {
 	near, far := net.Pipe()
 	defer far.Close()
-	logins := make(chan int, 1)
-	go func() { logins <- mirror(t, far) }()
+	var logins atomic.Int32
+	go mirror(t, far, &logins)
 	login := gateway.Login{User: "tenants", Password: "secret"}
 	conn, err := login.Dial(func(context.Context, string, string) (net.Conn, error) { return near, nil })(testContext(t), "tcp", "broker")
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer conn.Close()
 	random := rand.New(rand.NewSource(1))
-	var sent []byte
-	var pieces [][]byte
-	for id := range 500 {
-		body := make([]byte, random.Intn(300))
-		random.Read(body)
-		frame := binary.BigEndian.AppendUint32(nil, uint32(4+len(body)))
-		frame = append(binary.BigEndian.AppendUint32(frame, uint32(id)), body...)
-		cut := random.Intn(len(frame))
-		sent, pieces = append(sent, frame...), append(pieces, frame[:cut], frame[cut:])
-	}
+	written := make(chan []byte, 1) // all of it, before the last frame is
 	go func() {
-		for _, piece := range pieces {
-			if _, err := conn.Write(piece); err != nil {
-				t.Error(err)
-				return
+		var sent []byte
+		for id, last := 0, false; !last; id++ {
+			body := make([]byte, random.Intn(300))
+			random.Read(body)
+			frame := binary.BigEndian.AppendUint32(nil, uint32(4+len(body)))
+			frame = append(binary.BigEndian.AppendUint32(frame, uint32(id)), body...)
+			sent = append(sent, frame...)
+			if last = id >= 500 && logins.Load() >= 3; last {
+				written <- sent
+			}
+			cut := random.Intn(len(frame))
+			for _, piece := range [][]byte{frame[:cut], frame[cut:]} {
+				if _, err := conn.Write(piece); err != nil {
+					t.Error(err)
+					written <- sent
+					return
+				}
 			}
 		}
 	}()
-	var got []byte
-	for len(got) < len(sent) {
-		piece := make([]byte, 1+random.Intn(50))
+	sizes := rand.New(rand.NewSource(2))
+	var got, sent []byte
+	for sent == nil || len(got) < len(sent) {
+		piece := make([]byte, 1+sizes.Intn(50))
 		n, err := conn.Read(piece)
 		if err != nil {
 			t.Fatal(err)
 		}
 		got = append(got, piece[:n]...)
+		select {
+		case sent = <-written:
+		default:
+		}
 	}
 	if !bytes.Equal(got, sent) {
 		t.Error("what was read is not what was written")
 	}
-	conn.Close()
-	if n := <-logins; n < 3 {
-		t.Errorf("%d logins", n)
-	}
 }
 
-// mirror answers logins, and everything else with itself, until the connection ends; it returns how many logins.
-func mirror(t *testing.T, conn net.Conn) (logins int) {
+// mirror answers and counts logins, and answers everything else with itself, until the connection ends.
+func mirror(t *testing.T, conn net.Conn, logins *atomic.Int32) {
 	random := rand.New(rand.NewSource(3))
 	answers := make(chan []byte, 1<<10)
 	defer close(answers)
@@ -80,18 +87,18 @@ func mirror(t *testing.T, conn net.Conn) (logins int) {
 	for {
 		frame := make([]byte, 4)
 		if _, err := io.ReadFull(conn, frame); err != nil {
-			return logins
+			return
 		}
 		frame = append(frame, make([]byte, binary.BigEndian.Uint32(frame))...)
 		if _, err := io.ReadFull(conn, frame[4:]); err != nil {
-			return logins
+			return
 		}
 		var response kmsg.Response
 		switch {
 		case bytes.Contains(frame, []byte("orrery-gateway")) && bytes.Contains(frame, []byte("PLAIN")):
 			response = kmsg.NewPtrSASLHandshakeResponse()
 		case bytes.Contains(frame, []byte("orrery-gateway")):
-			logins++
+			logins.Add(1)
 			authenticated := kmsg.NewPtrSASLAuthenticateResponse()
 			authenticated.Version, authenticated.SessionLifetimeMillis = 1, 1
 			response = authenticated
