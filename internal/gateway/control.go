@@ -62,6 +62,7 @@ func controlOptions(c Control) []kgo.Opt {
 		kgo.SeedBrokers(c.Seeds...),
 		kgo.ClientID("orrery-gateway"),
 		kgo.DisableClientMetrics(),
+		kgo.DisableFetchSessions(), // the embedded engine counts them from 1 after each start: one from before would be somebody else's
 		kgo.ProducerLinger(0),
 		kgo.DisableIdempotentWrite(), // one record at a time, and the newest counts
 		kgo.RequiredAcks(kgo.AllISRAcks()),

@@ -83,6 +83,7 @@ func (c *Cluster) options(more ...kgo.Opt) []kgo.Opt {
 		kgo.SeedBrokers(c.access.Seeds...),
 		kgo.ClientID("orrery-satellite-" + c.id),
 		kgo.DisableClientMetrics(),
+		kgo.DisableFetchSessions(), // the embedded engine counts them from 1 after each start: one from before would be somebody else's
 		kgo.WithLogger(warnings{c.logger}),
 		kgo.DialTimeout(5 * time.Second),
 		kgo.RequestTimeoutOverhead(5 * time.Second),

@@ -33,6 +33,7 @@ func newClient(config Config, clientID string) (*kgo.Client, error) {
 		kgo.SeedBrokers(config.Seeds...),
 		kgo.ClientID(clientID),
 		kgo.DisableClientMetrics(),
+		kgo.DisableFetchSessions(), // the embedded engine counts them from 1 after each start: one from before would be somebody else's
 		kgo.WithLogger(warnings{config.Logger}),
 		kgo.MaxVersions(classicTransactions()),
 		kgo.DialTimeout(5 * time.Second),
