@@ -139,7 +139,7 @@ func TestRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if failed := all.failed(); !slices.Equal(failed, []string{"A"}) {
+	if failed := all.failed(); !slices.Equal(failed, []string{"A", "B"}) {
 		t.Errorf("failed: %q", failed)
 	}
 	want := outcomes{"A": {"fail", "one two"}, "A/sub": {result: "pass"}, "B": {}}

@@ -47,7 +47,7 @@ func TestChosen(t *testing.T) {
 	if os.Getenv("ORRERY_SOAK") != "" {
 		t.Skip("ORRERY_SOAK: TestWhole runs all of them")
 	}
-	some := form{run: "^(" + strings.Join(chosen, "|") + ")$", records: 500, partitions: 5, timeout: 4 * time.Minute}
+	some := form{run: "^(" + strings.Join(chosen, "|") + ")$", records: 500, partitions: 5, timeout: 3 * time.Minute}
 	t.Log(conform(t, build(t), kafkatest.Apache, 1, some))
 }
 
