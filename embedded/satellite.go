@@ -47,7 +47,7 @@ func (s *Server) openSatellite(ctx context.Context) error {
 			ID: s.directory.choices.SatelliteID, Cloud: anyOf(s.config.Cloud), Region: anyOf(s.config.Region),
 			Engine: orrery.EngineEmbedded, Substrate: "inproc", Version: s.config.Version, Capacity: capacity,
 		},
-		Dir: s.directory.join("satellite", "ledger"), Substrate: s.substrate, Open: kafka.Opener(s.log), Local: local,
+		Ledger: satellite.Directory(s.directory.join("satellite", "ledger")), Substrate: s.substrate, Open: kafka.Opener(s.log), Local: local,
 		Keys: keys, Changed: func() { s.nudge(loopSatellite); s.changed.announce() }, Logger: s.log,
 	})
 	if err != nil {

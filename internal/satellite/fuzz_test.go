@@ -44,7 +44,7 @@ func FuzzTake(f *testing.F) {
 		if e.take(content) != "" {
 			return
 		}
-		l := ledger{dir: t.TempDir()}
+		l := ledger{files: Directory(t.TempDir())}
 		if err := l.write(e); err != nil {
 			t.Fatal(err)
 		}

@@ -4,12 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/orrery-kafka/orrery"
-	"github.com/orrery-kafka/orrery/internal/durable"
 )
 
 // ledgerFormat is the version of a ledger entry that this program writes. It reads no other.
@@ -37,24 +34,21 @@ func (e entry) spec() (orrery.PSCSpec, error) {
 
 var errFormat = errors.New("use the version of orrery that wrote it")
 
-// ledger is a directory of entries, each replaced as a whole.
-type ledger struct{ dir string }
+// ledger is a set of entries, each a file that is replaced as a whole.
+type ledger struct{ files Files }
 
 const entrySuffix = ".json"
 
 // read returns all entries, sorted by id, and an error for each file that is damaged. An entry of another format
 // stops it: going on would overwrite what another version of the program wrote.
 func (l ledger) read() (entries []entry, damaged []error, err error) {
-	if err := os.MkdirAll(l.dir, 0o700); err != nil {
-		return nil, nil, fmt.Errorf("satellite: making the ledger: %w", err)
-	}
-	files, err := os.ReadDir(l.dir)
+	names, err := l.files.Names()
 	if err != nil {
 		return nil, nil, fmt.Errorf("satellite: reading the ledger: %w", err)
 	}
-	for _, file := range files {
-		id, ok := strings.CutSuffix(file.Name(), entrySuffix)
-		if !ok || file.IsDir() {
+	for _, name := range names {
+		id, ok := strings.CutSuffix(name, entrySuffix)
+		if !ok {
 			continue
 		}
 		e, err := l.readEntry(id)
@@ -71,30 +65,28 @@ func (l ledger) read() (entries []entry, damaged []error, err error) {
 }
 
 func (l ledger) readEntry(id string) (entry, error) {
-	path := l.path(id)
-	content, err := os.ReadFile(path)
+	name := id + entrySuffix
+	content, err := l.files.Read(name)
 	if err != nil {
 		return entry{}, fmt.Errorf("satellite: reading the ledger: %w", err)
 	}
 	var e entry
 	if err := json.Unmarshal(content, &e); err != nil {
-		return entry{}, fmt.Errorf("satellite: %s is damaged: %w", path, err)
+		return entry{}, fmt.Errorf("satellite: %s of the ledger is damaged: %w", name, err)
 	}
 	if e.Format != ledgerFormat {
-		return entry{}, fmt.Errorf("satellite: %s has format %d and this program reads format %d: %w", path, e.Format, ledgerFormat, errFormat)
+		return entry{}, fmt.Errorf("satellite: %s of the ledger has format %d and this program reads format %d: %w", name, e.Format, ledgerFormat, errFormat)
 	}
 	canonical, err := orrery.CanonicalJSON(e.Content)
 	if err != nil || e.ID != id || orrery.Hash(canonical) != e.Hash {
-		return entry{}, fmt.Errorf("satellite: %s is damaged: its content does not have its hash, or it belongs to another cluster", path)
+		return entry{}, fmt.Errorf("satellite: %s of the ledger is damaged: its content does not have its hash, or it belongs to another cluster", name)
 	}
 	if _, err := e.spec(); err != nil {
-		return entry{}, fmt.Errorf("satellite: %s is damaged: %w", path, err)
+		return entry{}, fmt.Errorf("satellite: %s of the ledger is damaged: %w", name, err)
 	}
 	e.Content = canonical
 	return e, nil
 }
-
-func (l ledger) path(id string) string { return filepath.Join(l.dir, id+entrySuffix) }
 
 // write notes an entry durably.
 func (l ledger) write(e entry) error {
@@ -103,8 +95,7 @@ func (l ledger) write(e entry) error {
 	if err != nil {
 		return fmt.Errorf("satellite: encoding the ledger entry of %s: %w", e.ID, err)
 	}
-	err = durable.WriteFile(l.path(e.ID), append(content, '\n'), 0o600)
-	if err != nil {
+	if err := l.files.Write(e.ID+entrySuffix, append(content, '\n')); err != nil {
 		return fmt.Errorf("satellite: writing the ledger entry of %s: %w", e.ID, err)
 	}
 	return nil
@@ -112,11 +103,7 @@ func (l ledger) write(e entry) error {
 
 // forget removes an entry.
 func (l ledger) forget(id string) error {
-	err := os.Remove(l.path(id))
-	if err == nil || errors.Is(err, os.ErrNotExist) {
-		err = durable.SyncDirectory(l.dir)
-	}
-	if err != nil {
+	if err := l.files.Remove(id + entrySuffix); err != nil {
 		return fmt.Errorf("satellite: removing the ledger entry of %s: %w", id, err)
 	}
 	return nil

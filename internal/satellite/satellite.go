@@ -38,8 +38,8 @@ type Local struct {
 type Config struct {
 	// Satellite is how it registers: id, cloud, region, labels, engine, substrate, version, capacity.
 	Satellite orrery.Satellite
-	// Dir holds the ledger of physical clusters.
-	Dir       string
+	// Ledger keeps what is desired of each physical cluster; a Directory, outside simulations.
+	Ledger    Files
 	Substrate operator.Substrate
 	Open      brokers.Opener
 	Local     []Local
@@ -83,6 +83,9 @@ const (
 
 // New reads the ledger. Nothing is started before the first Step.
 func New(config Config) (*Satellite, error) {
+	if config.Ledger == nil {
+		return nil, orrery.Errorf(orrery.Invalid, "a satellite needs a Ledger")
+	}
 	if config.Changed == nil {
 		config.Changed = func() {}
 	}
@@ -90,7 +93,7 @@ func New(config Config) (*Satellite, error) {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Satellite{
-		config: config, ledger: ledger{dir: config.Dir},
+		config: config, ledger: ledger{files: config.Ledger},
 		pscs: map[string]*psc{}, items: map[string]*item{}, pending: map[string]bool{},
 		reports:  newReports(),
 		statuses: map[string]orrery.PSCStatus{},

@@ -534,7 +534,7 @@ func TestDamagedLedgerEntry(t *testing.T) {
 		if err := replace(filepath.Join(w.dir, "ledger", "pkc-a.json"), `"format":1`, `"format":2`); err != nil {
 			t.Fatal(err)
 		}
-		_, err := satellite.New(satellite.Config{Dir: filepath.Join(w.dir, "ledger")})
+		_, err := satellite.New(satellite.Config{Ledger: satellite.Directory(filepath.Join(w.dir, "ledger"))})
 		if err == nil || !contains(err.Error(), "version of orrery that wrote it") {
 			t.Errorf("got %v", err)
 		}

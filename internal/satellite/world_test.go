@@ -98,7 +98,7 @@ func (w *world) start(connected bool) {
 	keys := jwks.New(w.keys)
 	w.satellite, err = satellite.New(satellite.Config{
 		Satellite: orrery.Satellite{ID: satelliteID, Cloud: "*", Region: "*", Engine: orrery.EngineEmbedded, Substrate: "inproc", Version: "test", Capacity: orrery.Capacity{Brokers: 30}},
-		Dir:       filepath.Join(w.dir, "ledger"), Substrate: w.substrate, Open: kafka.Opener(logger), Local: w.local, Changed: w.nudge, Logger: logger, Keys: keys,
+		Ledger:    satellite.Directory(filepath.Join(w.dir, "ledger")), Substrate: w.substrate, Open: kafka.Opener(logger), Local: w.local, Changed: w.nudge, Logger: logger, Keys: keys,
 	})
 	if err != nil {
 		w.Fatal(err)
