@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/orrery-kafka/orrery/test/bench/job"
+	bench "github.com/orrery-kafka/orrery/test/bench/rig"
 )
 
 // sample is what one run found.
@@ -36,23 +37,23 @@ func (s sample) server() time.Duration { return s.broker + s.front }
 // connections were open until the result.
 func (r *rig) run(ctx context.Context, p *path, j job.Job) (s sample, err error) {
 	j.Path, j.Topic, j.Partitions = p.Path, p.topics+j.Topic, partitions
-	load, err := start(ctx, r.dir, "load", j)
+	load, err := bench.Start(ctx, r.Dir, bench.Load, j)
 	if err != nil {
 		return sample{}, err
 	}
-	defer func() { err = errors.Join(err, load.end()) }()
+	defer func() { err = errors.Join(err, load.End()) }()
 	var ready job.Ready
-	if err := load.channel.Receive(&ready); err != nil {
+	if err := load.Channel.Receive(&ready); err != nil {
 		return sample{}, fmt.Errorf("%s through %s: %w", j.Kind, p.name, err)
 	}
 	before, err := r.snapshot(load)
 	if err != nil {
 		return sample{}, err
 	}
-	if err := load.channel.Send(job.Go{}); err != nil {
+	if err := load.Channel.Send(job.Go{}); err != nil {
 		return sample{}, err
 	}
-	if err := load.channel.Receive(&s.Result); err != nil {
+	if err := load.Channel.Receive(&s.Result); err != nil {
 		return sample{}, fmt.Errorf("%s through %s: %w", j.Kind, p.name, err)
 	}
 	after, err := r.snapshot(load)
@@ -79,9 +80,9 @@ func (r *rig) check(p *path, s sample, used snapshot) error {
 		passed := min(used.fronts[n].read, used.fronts[n].written)
 		switch {
 		case front == p.front && passed < s.bytes:
-			return fmt.Errorf("the run through %s moved %d bytes of records, but the %s passed %d only", p.name, s.bytes, front.name, passed)
+			return fmt.Errorf("the run through %s moved %d bytes of records, but the %s passed %d only", p.name, s.bytes, front.Name, passed)
 		case front != p.front && passed > s.bytes/10:
-			return fmt.Errorf("the run through %s moved %d bytes of records, and the %s, which is not on the way, passed %d", p.name, s.bytes, front.name, passed)
+			return fmt.Errorf("the run through %s moved %d bytes of records, and the %s, which is not on the way, passed %d", p.name, s.bytes, front.Name, passed)
 		}
 	}
 	want := p.Address
@@ -107,15 +108,15 @@ type snapshot struct {
 	machine            machineUse
 }
 
-func (r *rig) snapshot(load *child) (snapshot, error) {
+func (r *rig) snapshot(load *bench.Child) (snapshot, error) {
 	var s snapshot
 	var errs [4]error
-	s.broker, errs[0] = usage(r.kafka.Brokers[0].PID())
-	s.load, errs[1] = usage(load.pid())
+	s.broker, errs[0] = usage(r.Kafka.Brokers[0].PID())
+	s.load, errs[1] = usage(load.PID())
 	s.self, errs[2] = usage(os.Getpid())
 	s.machine, errs[3] = machineUsage()
 	for _, front := range r.fronts {
-		u, err := usage(front.pid())
+		u, err := usage(front.PID())
 		if err != nil {
 			return snapshot{}, err
 		}

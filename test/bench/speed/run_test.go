@@ -4,12 +4,13 @@ import (
 	"testing"
 
 	"github.com/orrery-kafka/orrery/test/bench/job"
+	bench "github.com/orrery-kafka/orrery/test/bench/rig"
 )
 
 // A run whose bytes went another way than its path says is no run.
 func TestCheck(t *testing.T) {
-	gateway, relay := &child{name: "gateway"}, &child{name: "relay"}
-	r := &rig{fronts: []*child{gateway, relay}}
+	gateway, relay := &bench.Child{Name: "gateway"}, &bench.Child{Name: "relay"}
+	r := &rig{fronts: []*bench.Child{gateway, relay}}
 	through := &path{name: pathGateway, Path: job.Path{Address: "gateway:1", CA: "ca.pem"}, front: gateway}
 	relayed := &path{name: pathRelay, Path: job.Path{Address: "broker:1", Through: "relay:1", CA: "ca.pem"}, front: relay}
 	direct := &path{name: pathPlain, Path: job.Path{Address: "broker:1"}}

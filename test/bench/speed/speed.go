@@ -66,7 +66,7 @@ func Measure(ctx context.Context, o Options) (section string, err error) {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
-	java, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", r.kafka.Brokers[0].PID()))
+	java, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", r.Kafka.Brokers[0].PID()))
 	if err != nil {
 		return "", err
 	}
@@ -93,8 +93,8 @@ func Measure(ctx context.Context, o Options) (section string, err error) {
 
 // explain adds the broker's log to an error if the broker does not answer any more.
 func (r *rig) explain(ctx context.Context, err error) error {
-	if ping := r.client.Ping(ctx); ping != nil {
-		return fmt.Errorf("%w; the broker: %w\n%s", err, ping, r.kafka.Logs())
+	if ping := r.Client.Ping(ctx); ping != nil {
+		return fmt.Errorf("%w; the broker: %w\n%s", err, ping, r.Kafka.Logs())
 	}
 	return err
 }

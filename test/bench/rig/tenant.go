@@ -1,4 +1,4 @@
-package speed
+package rig
 
 import (
 	"context"
@@ -19,22 +19,30 @@ import (
 	"github.com/orrery-kafka/orrery/test/bench/job"
 )
 
-// The one tenant that the gateway serves.
 const (
 	physicalCluster = "pkc-bench0"
-	logicalCluster  = "lkc-bench0"
 	organization    = "11111111-1111-4111-8111-111111111111"
 	environment     = "env-bench0"
-	owner           = "u-bench0"
 	topicTenants    = "_orrery_tenants"
 )
 
-// stateTopics are those that a physical cluster has before its gateways start.
-var stateTopics = []string{topicTenants, "_orrery_gateways", "_orrery_acls"}
+// name writes the gateway's address into the state.
+func (r *Rig) name(ctx context.Context) error {
+	host, text, err := net.SplitHostPort(r.Address)
+	if err != nil {
+		return err
+	}
+	port, err := strconv.ParseInt(text, 10, 32)
+	if err != nil {
+		return err
+	}
+	endpoints := orrery.Endpoints{Bootstrap: r.Address, Brokers: []orrery.BrokerEndpoint{{Host: host, Port: int32(port)}}}
+	return r.write(ctx, tenancy.StateEndpoints, physicalCluster, endpoints)
+}
 
-// createTenant writes the tenant, an API key that may do everything in it, and the gateway's address, as a satellite
-// does, and returns the key once the gateway lets it in.
-func (r *rig) createTenant(ctx context.Context, gateway string) (job.Login, error) {
+// Tenant writes a logical cluster of a type with its quotas (none is no limit), and an API key that may do everything in
+// it, as a satellite does, and returns the key once the gateway lets it in.
+func (r *Rig) Tenant(ctx context.Context, logicalCluster, kind string, quotas orrery.Quotas) (job.Login, error) {
 	id, err := orrery.NewAPIKeyID(rand.Reader)
 	if err != nil {
 		return job.Login{}, err
@@ -47,25 +55,17 @@ func (r *rig) createTenant(ctx context.Context, gateway string) (job.Login, erro
 	if err != nil {
 		return job.Login{}, err
 	}
-	host, text, err := net.SplitHostPort(gateway)
-	if err != nil {
-		return job.Login{}, err
-	}
-	port, err := strconv.ParseInt(text, 10, 32)
-	if err != nil {
-		return job.Login{}, err
-	}
+	owner := "u-" + logicalCluster
 	state := []struct {
 		kind, id string
 		content  any
 	}{
-		{tenancy.StateEndpoints, physicalCluster, orrery.Endpoints{Bootstrap: gateway, Brokers: []orrery.BrokerEndpoint{{Host: host, Port: int32(port)}}}},
 		{tenancy.StateTenant, logicalCluster, tenancy.Tenant{
 			PhysicalClusterID: physicalCluster, LogicalClusterID: logicalCluster, OrganizationID: organization, EnvironmentID: environment,
-			Type: orrery.TypeDedicated, MaxPartitions: 1000, ReplicationFactor: 1,
+			Type: kind, MaxPartitions: 1000, ReplicationFactor: 1, Quotas: quotas,
 		}},
-		{tenancy.StateBinding, "rb-bench0", tenancy.Binding{
-			PhysicalClusterID: physicalCluster, RoleBindingID: "rb-bench0", Principal: "User:" + owner, RoleName: orrery.RoleCloudClusterAdmin,
+		{tenancy.StateBinding, "rb-" + logicalCluster, tenancy.Binding{
+			PhysicalClusterID: physicalCluster, RoleBindingID: "rb-" + logicalCluster, Principal: "User:" + owner, RoleName: orrery.RoleCloudClusterAdmin,
 			CRNPattern: orrery.CloudClusterCRN(organization, environment, logicalCluster).String(),
 		}},
 		{tenancy.StateCredential, id, tenancy.Credential{
@@ -73,15 +73,15 @@ func (r *rig) createTenant(ctx context.Context, gateway string) (job.Login, erro
 		}},
 	}
 	for _, s := range state {
-		if err := r.writeState(ctx, s.kind, s.id, s.content); err != nil {
-			return job.Login{}, fmt.Errorf("writing %s/%s: %w", s.kind, s.id, err)
+		if err := r.write(ctx, s.kind, s.id, s.content); err != nil {
+			return job.Login{}, err
 		}
 	}
 	key := job.Login{User: id, Password: secret}
-	return key, r.awaitTenant(ctx, gateway, key)
+	return key, r.awaitTenant(ctx, key)
 }
 
-func (r *rig) writeState(ctx context.Context, kind, id string, content any) error {
+func (r *Rig) write(ctx context.Context, kind, id string, content any) error {
 	encoded, err := json.Marshal(content)
 	if err != nil {
 		return err
@@ -90,24 +90,28 @@ func (r *rig) writeState(ctx context.Context, kind, id string, content any) erro
 	if err != nil {
 		return err
 	}
-	return r.client.ProduceSync(ctx, &kgo.Record{Topic: topicTenants, Key: []byte(tenancy.StateKey(kind, id)), Value: value}).FirstErr()
+	record := &kgo.Record{Topic: topicTenants, Key: []byte(tenancy.StateKey(kind, id)), Value: value}
+	if err := r.Client.ProduceSync(ctx, record).FirstErr(); err != nil {
+		return fmt.Errorf("writing %s/%s: %w", kind, id, err)
+	}
+	return nil
 }
 
 // awaitTenant waits until a client with the key is served and told the gateway's address.
-func (r *rig) awaitTenant(ctx context.Context, gateway string, key job.Login) error {
-	client, err := kgo.NewClient(kgo.SeedBrokers(gateway), kgo.DialTLSConfig(r.clientTLS()), kgo.RequestRetries(0), kgo.MetadataMinAge(retry),
+func (r *Rig) awaitTenant(ctx context.Context, key job.Login) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(r.Address), kgo.DialTLSConfig(r.clientTLS()), kgo.RequestRetries(0), kgo.MetadataMinAge(retry),
 		kgo.SASL(plain.Auth{User: key.User, Pass: key.Password}.AsMechanism()))
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	return poll(ctx, func() error {
+	return Poll(ctx, func() error {
 		metadata, err := kmsg.NewPtrMetadataRequest().RequestWith(ctx, client)
 		switch {
 		case err != nil:
 			return err
-		case len(metadata.Brokers) != 1 || net.JoinHostPort(metadata.Brokers[0].Host, fmt.Sprint(metadata.Brokers[0].Port)) != gateway:
-			return fmt.Errorf("the gateway at %s names these brokers: %+v", gateway, metadata.Brokers)
+		case len(metadata.Brokers) != 1 || net.JoinHostPort(metadata.Brokers[0].Host, fmt.Sprint(metadata.Brokers[0].Port)) != r.Address:
+			return fmt.Errorf("the gateway at %s names these brokers: %+v", r.Address, metadata.Brokers)
 		}
 		return nil
 	})
@@ -119,8 +123,8 @@ const (
 	patience = time.Minute
 )
 
-// poll tries until there is no error, for as long as patience.
-func poll(ctx context.Context, attempt func() error) error {
+// Poll tries until there is no error, for at most a minute.
+func Poll(ctx context.Context, attempt func() error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, errors.New("it took too long"))
 	defer cancel()
 	ticker := time.NewTicker(retry)
