@@ -17,7 +17,7 @@ import (
 //
 // Behavior:
 // * Topics and groups: DESCRIBE_CONFIGS on each, else TOPIC_ or GROUP_AUTHORIZATION_FAILED. What is not in
-// tenancy.TopicConfigs or GroupConfigs does not exist for a tenant.
+// tenancy.TopicConfigs, GroupConfigs or StreamsGroupConfigs does not exist for a tenant.
 // * A broker is a virtual one, read only, that tells what clients ask a broker for; DESCRIBE_CONFIGS on the
 // cluster, else CLUSTER_AUTHORIZATION_FAILED.
 // * Where a value comes from is the tenant or a default; synonyms that show the brokers' configuration are left out.
@@ -50,7 +50,7 @@ func describeConfigs(_ context.Context, s *session, r *kmsg.DescribeConfigsReque
 			rr.ErrorMessage = s.errorText(rr.ErrorMessage)
 			configs := tenancy.TopicConfigs
 			if rr.ResourceType == kmsg.ConfigResourceTypeGroupConfig {
-				configs = tenancy.GroupConfigs
+				configs = s.gateway.groupConfigs()
 			}
 			rr.Configs = tenantConfigs(configs, rr.Configs)
 		}

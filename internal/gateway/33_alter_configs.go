@@ -20,7 +20,7 @@ func alterConfigs(_ context.Context, s *session, r *kmsg.AlterConfigsRequest) (s
 	incremental.Version, incremental.ValidateOnly = 1, r.ValidateOnly
 	var refused []kmsg.AlterConfigsResponseResource
 	for _, rr := range r.Resources {
-		a := replacement(rr)
+		a := replacement(rr, s.gateway.groupConfigs())
 		if code, why := admitAlteration(s, &a); code != 0 {
 			refused = append(refused, alterConfigsAnswer(rr.ResourceType, rr.ResourceName, code, kmsg.StringPtr(why)))
 			continue
@@ -44,7 +44,7 @@ func alterConfigs(_ context.Context, s *session, r *kmsg.AlterConfigsRequest) (s
 
 // replacement is the incremental form of a resource's new configuration. A configuration without a value is
 // refused later, like in Kafka.
-func replacement(rr kmsg.AlterConfigsRequestResource) alteration {
+func replacement(rr kmsg.AlterConfigsRequestResource, groupConfigs tenancy.Configs) alteration {
 	a := kmsg.NewIncrementalAlterConfigsRequestResource()
 	a.ResourceType, a.ResourceName = rr.ResourceType, rr.ResourceName
 	given := map[string]bool{}
@@ -54,7 +54,7 @@ func replacement(rr kmsg.AlterConfigsRequestResource) alteration {
 	}
 	configs := tenancy.TopicConfigs
 	if rr.ResourceType == kmsg.ConfigResourceTypeGroupConfig {
-		configs = tenancy.GroupConfigs
+		configs = groupConfigs
 	}
 	for _, c := range configs {
 		if !c.ReadOnly && !given[c.Name] {

@@ -11,8 +11,9 @@ import (
 // Behavior:
 // * ALTER_CONFIGS on each topic or group, else TOPIC_ or GROUP_AUTHORIZATION_FAILED. Brokers are the service's:
 // CLUSTER_AUTHORIZATION_FAILED.
-// * Only what tenancy.TopicConfigs or GroupConfigs let a tenant set, else INVALID_CONFIG; out of bounds, or the
-// service's to set: POLICY_VIOLATION. One wrong configuration refuses its resource; other resources are changed.
+// * Only what tenancy.TopicConfigs, GroupConfigs or StreamsGroupConfigs let a tenant set, else INVALID_CONFIG; out of
+// bounds, or the service's to set: POLICY_VIOLATION. One wrong configuration refuses its resource; other resources are
+// changed.
 // * What is appended to a list or subtracted from it is checked like what is set; the broker does it, so that of two
 // at once neither is lost. On the embedded engine they become a SET of the list that results, and one may be.
 func incrementalAlterConfigs(ctx context.Context, s *session, r *kmsg.IncrementalAlterConfigsRequest) (step, error) {

@@ -334,22 +334,41 @@ func TestGroupConfigurations(t *testing.T) {
 	if code := alter(both[0], "share.max.size", "100"); code != kerr.InvalidConfig.Code {
 		t.Error(kerr.ErrorForCode(code))
 	}
+	configs, replicas, tooMany := len(tenancy.GroupConfigs), kerr.InvalidConfig.Code, kerr.InvalidConfig.Code // without streams groups
+	if c.Kafka.Engine == kafkatest.Apache {
+		configs, replicas, tooMany = configs+len(tenancy.StreamsGroupConfigs), 0, kerr.PolicyViolation.Code
+	}
+	if code := alter(both[0], "streams.num.standby.replicas", "2"); code != replicas {
+		t.Error(kerr.ErrorForCode(code))
+	}
+	if code := alter(both[0], "streams.num.standby.replicas", "3"); code != tooMany {
+		t.Error(kerr.ErrorForCode(code))
+	}
 	for i, altered := range []bool{true, false} {
-		request := kmsg.NewPtrDescribeConfigsRequest()
-		request.Resources = []kmsg.DescribeConfigsRequestResource{{ResourceType: kmsg.ConfigResourceTypeGroupConfig, ResourceName: "workers"}}
-		response, err := request.RequestWith(ctx, both[i].client())
-		if err != nil || len(response.Resources) != 1 || len(response.Resources[0].Configs) != len(tenancy.GroupConfigs) {
-			t.Fatalf("%+v, %v", response, err)
-		}
-		for _, config := range response.Resources[0].Configs {
-			value := ""
-			if config.Value != nil {
-				value = *config.Value
+		eventually(t, func() string { // a broker answers before what it describes is what was altered
+			request := kmsg.NewPtrDescribeConfigsRequest()
+			request.Resources = []kmsg.DescribeConfigsRequestResource{{ResourceType: kmsg.ConfigResourceTypeGroupConfig, ResourceName: "workers"}}
+			response, err := request.RequestWith(ctx, both[i].client())
+			if err != nil || len(response.Resources) != 1 || len(response.Resources[0].Configs) != configs {
+				t.Fatalf("%+v, %v", response, err)
 			}
-			if config.Name == "consumer.session.timeout.ms" && (value == "50000") != altered {
-				t.Errorf("%s has %q", both[i].tenant.LogicalClusterID, value)
+			for _, config := range response.Resources[0].Configs {
+				value := ""
+				if config.Value != nil {
+					value = *config.Value
+				}
+				if config.Name == "consumer.session.timeout.ms" && (value == "50000") != altered {
+					return fmt.Sprintf("%s has %q", both[i].tenant.LogicalClusterID, value)
+				}
 			}
-		}
+			return ""
+		})
+	}
+	replace := kmsg.NewPtrAlterConfigsRequest()
+	replace.Resources = []kmsg.AlterConfigsRequestResource{{ResourceType: kmsg.ConfigResourceTypeGroupConfig, ResourceName: "workers"}}
+	response, err := replace.RequestWith(ctx, both[0].client())
+	if err != nil || len(response.Resources) != 1 || response.Resources[0].ErrorCode != 0 {
+		t.Errorf("replacing what is set with nothing: %+v, %v", response, err)
 	}
 }
 

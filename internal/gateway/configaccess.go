@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -36,6 +37,17 @@ func setError(s *session, configs tenancy.Configs, name string, value *string) (
 	return configError(err)
 }
 
+// everyGroupConfig is for engines that have streams groups.
+var everyGroupConfig = slices.Concat(tenancy.GroupConfigs, tenancy.StreamsGroupConfigs)
+
+// groupConfigs are those of a group that the engine has.
+func (g *Gateway) groupConfigs() tenancy.Configs {
+	if g.config.EmbeddedEngine {
+		return tenancy.GroupConfigs
+	}
+	return everyGroupConfig
+}
+
 // configResource returns what a tenant may see of a kind of resource, and why the session may not do action to
 // this one.
 func configResource(s *session, action authz.Action, kind kmsg.ConfigResourceType, name string) (configs tenancy.Configs, code int16, why string) {
@@ -43,7 +55,7 @@ func configResource(s *session, action authz.Action, kind kmsg.ConfigResourceTyp
 	case kmsg.ConfigResourceTypeTopic:
 		configs, code = tenancy.TopicConfigs, s.topicError(action, name)
 	case kmsg.ConfigResourceTypeGroupConfig:
-		configs, code = tenancy.GroupConfigs, s.groupError(action, name)
+		configs, code = s.gateway.groupConfigs(), s.groupError(action, name)
 	case kmsg.ConfigResourceTypeBroker, kmsg.ConfigResourceTypeBrokerLogger, kmsg.ConfigResourceTypeClientMetrics:
 		return nil, kerr.ClusterAuthorizationFailed.Code, "Brokers and client metrics are configured by the service."
 	default:

@@ -193,30 +193,40 @@ func (w *world) assignmentTime() time.Duration {
 	return time.Second
 }
 
-// stream joins a streams group and waits for tasks, so that there is something to tell of it.
+// stream joins a streams group with two members, of which each has standby replicas of what the other works at, until
+// all of it is told: every text and topic name of a group's answers is in some of them then.
 func (b *behaved) stream(group string) {
 	if len(b.versions[kmsg.StreamsGroupHeartbeat.Int16()]) == 0 {
 		return // the engine has none
 	}
-	beat := joinStreams(group, "member-of-"+group)
-	beat.Topology.Subtopologies[0].SourceTopics[0] = "orders"
-	beat.UserEndpoint = &kmsg.StreamsGroupHeartbeatRequestUserEndpoint{Host: "application", Port: 1}
+	b.replicate(group)
+	members := []*streamsMember{newStreamsMember(group, "orders", "one"), newStreamsMember(group, "orders", "other")}
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	deadline := time.Now().Add(b.w.assignmentTime())
-	for time.Now().Before(deadline) {
-		beaten := b.ask(beat, 0).(*kmsg.StreamsGroupHeartbeatResponse)
-		if b.lost || beaten.ErrorCode != 0 || len(beaten.ActiveTasks) > 0 {
-			break
+	for told := false; !told && !b.lost && time.Now().Before(deadline); <-tick.C {
+		for _, member := range members {
+			answer := b.ask(member.next, 0).(*kmsg.StreamsGroupHeartbeatResponse)
+			told = len(member.heard(answer)) > 0 || told
 		}
-		beat.MemberEpoch, beat.EndpointInformationEpoch, beat.Topology = beaten.MemberEpoch, -1, nil
-		<-tick.C
 	}
 	describe := kmsg.NewPtrStreamsGroupDescribeRequest()
 	describe.Groups = []string{group}
 	b.ask(describe, 0)
-	beat.MemberEpoch, beat.Topology = -1, nil
-	b.ask(beat, 0)
+	for _, member := range members {
+		member.next.MemberEpoch, member.next.Topology = -1, nil
+		b.ask(member.next, 0)
+	}
+}
+
+// replicate gives each task of a streams group a standby replica.
+func (b *behaved) replicate(group string) {
+	set, one := kmsg.NewPtrIncrementalAlterConfigsRequest(), "1"
+	resource := kmsg.NewIncrementalAlterConfigsRequestResource()
+	resource.ResourceType, resource.ResourceName = kmsg.ConfigResourceTypeGroupConfig, group
+	resource.Configs = []kmsg.IncrementalAlterConfigsRequestResourceConfig{{Name: "streams.num.standby.replicas", Value: &one}}
+	set.Resources = append(set.Resources, resource)
+	b.ask(set, 0)
 }
 
 // compact writes a record without a key to a compacted topic, which Apache Kafka refuses in words that name the topic.

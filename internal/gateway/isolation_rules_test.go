@@ -51,7 +51,7 @@ var (
 
 	errorText = IsolationRule{Scrubbed, "", "own physical names become names; a text that speaks of another tenant or of the platform is replaced"}
 
-	configuration = IsolationRule{Filtered, "configuration", "only what tenancy.TopicConfigs and GroupConfigs list, within their bounds"}
+	configuration = IsolationRule{Filtered, "configuration", "only what tenancy.TopicConfigs, GroupConfigs and StreamsGroupConfigs list, within their bounds"}
 	brokerDefault = IsolationRule{Filtered, "broker default", "the tenant's own value, and Kafka's own default, which it calls by the broker's name for it; what the brokers are configured with is left out"}
 	allowList     = IsolationRule{Filtered, "feature", "only group.version and transaction.version"}
 

@@ -427,7 +427,7 @@ func (w *warden) addressBreach(v reflect.Value) string {
 
 // tenantConfiguration reports whether a tenant may know of a configuration.
 func tenantConfiguration(name string) bool {
-	for _, list := range []tenancy.Configs{tenancy.TopicConfigs, tenancy.GroupConfigs} {
+	for _, list := range []tenancy.Configs{tenancy.TopicConfigs, tenancy.GroupConfigs, tenancy.StreamsGroupConfigs} {
 		if _, ok := list.Find(name); ok {
 			return true
 		}
@@ -443,6 +443,7 @@ var brokerNames = []string{
 	"log.retention.hours", "log.retention.minutes", "log.retention.ms", "log.roll.hours", "log.roll.jitter.hours", "log.roll.jitter.ms", "log.roll.ms",
 	"log.segment.bytes", "log.segment.delete.delay.ms",
 	"group.consumer.heartbeat.interval.ms", "group.consumer.session.timeout.ms", "group.share.heartbeat.interval.ms", "group.share.record.lock.duration.ms", "group.share.session.timeout.ms",
+	"group.streams.heartbeat.interval.ms", "group.streams.initial.rebalance.delay.ms", "group.streams.num.standby.replicas", "group.streams.session.timeout.ms",
 }
 
 // synonymBreach returns what an answer tells of how the brokers are configured, apart from Kafka's own defaults.

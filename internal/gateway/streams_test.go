@@ -129,6 +129,82 @@ func TestStreamsGroups(t *testing.T) {
 	})
 }
 
+// A tenant gives its own application standby replicas, which the group alone decides (KIP-1071), and is told where they
+// are by its own names.
+func TestStreamsStandbyReplicas(t *testing.T) {
+	gatewaytest.ApacheOnly(t, streamsEmbedded)
+	c := gatewaytest.Start(t, gatewaytest.Options{})
+	together(t, residents(t, c, "lkc-aaaaaa", "lkc-bbbbbb"), func(t *testing.T, r *resident) {
+		r.createTopic("words", 2)
+		set, one := kmsg.NewPtrIncrementalAlterConfigsRequest(), "1"
+		set.Resources = []kmsg.IncrementalAlterConfigsRequestResource{{
+			ResourceType: kmsg.ConfigResourceTypeGroupConfig, ResourceName: "app",
+			Configs: []kmsg.IncrementalAlterConfigsRequestResourceConfig{{Name: "streams.num.standby.replicas", Value: &one}},
+		}}
+		response, err := set.RequestWith(testContext(t), r.client())
+		if err != nil || response.Resources[0].ErrorCode != 0 {
+			t.Fatalf("%+v, %v", response, err)
+		}
+		members := []*streamsMember{newStreamsMember("app", "words", "one"), newStreamsMember("app", "words", "other")}
+		replicas := map[string]map[int32]bool{}
+		eventually(t, func() string {
+			for _, member := range members {
+				for _, p := range member.heard(heartbeat(t, r, member.next)) {
+					for _, n := range p.Partitions {
+						if replicas[p.Topic] == nil {
+							replicas[p.Topic] = map[int32]bool{}
+						}
+						replicas[p.Topic][n] = true
+					}
+				}
+			}
+			if len(replicas["app-repartition"]) < 2 {
+				return fmt.Sprintf("the standby replicas are %v, want both partitions of app-repartition", replicas)
+			}
+			return ""
+		})
+		if len(replicas) != 1 {
+			t.Errorf("the standby replicas are %v", replicas)
+		}
+	})
+}
+
+// streamsMember is a member of a streams group that does what it is told, and joins again whenever it is refused.
+type streamsMember struct {
+	group, source, name string
+	next                *kmsg.StreamsGroupHeartbeatRequest
+}
+
+// newStreamsMember is one before its first heartbeat. It is a process of its own, so that it may have the standby
+// replicas of other members' tasks.
+func newStreamsMember(group, source, name string) *streamsMember {
+	m := &streamsMember{group: group, source: source, name: name}
+	m.join()
+	return m
+}
+
+func (m *streamsMember) join() {
+	m.next = joinStreams(m.group, m.name+"-of-"+m.group)
+	m.next.ProcessID, m.next.Topology.Subtopologies[0].SourceTopics = &m.name, []string{m.source}
+	m.next.UserEndpoint = &kmsg.StreamsGroupHeartbeatRequestUserEndpoint{Host: m.name, Port: 1}
+}
+
+// heard makes the next heartbeat of the answer to the last one, and returns which partitions have standby replicas.
+func (m *streamsMember) heard(answer *kmsg.StreamsGroupHeartbeatResponse) (standby []kmsg.StreamsGroupHeartbeatResponsePartitionsByUserEndpointStandbyPartition) {
+	if answer.ErrorCode != 0 { // topics are missing, or it was fenced
+		m.join()
+		return nil
+	}
+	m.next.MemberEpoch, m.next.EndpointInformationEpoch, m.next.Topology = answer.MemberEpoch, -1, nil
+	if answer.ActiveTasks != nil {
+		m.next.ActiveTasks, m.next.StandbyTasks = answer.ActiveTasks, answer.StandbyTasks
+	}
+	for _, e := range answer.PartitionsByUserEndpoint {
+		standby = append(standby, e.StandbyPartitions...)
+	}
+	return standby
+}
+
 func describeStreams(t *testing.T, r *resident) {
 	t.Helper()
 	describe := kmsg.NewPtrStreamsGroupDescribeRequest()

@@ -93,6 +93,15 @@ var GroupConfigs = Configs{
 	{Name: "share.session.timeout.ms", Type: ConfigInt, Min: 45_000, Max: 60_000},
 }
 
+// StreamsGroupConfigs are those of a streams group (KIP-1071), which not every engine has, with the broker's default
+// bounds (group.streams.{min,max}.…). An application's own num.standby.replicas counts for nothing in such a group.
+var StreamsGroupConfigs = Configs{
+	{Name: "streams.heartbeat.interval.ms", Type: ConfigInt, Min: 5_000, Max: 15_000},
+	{Name: "streams.initial.rebalance.delay.ms", Type: ConfigInt, Min: 0, Max: 300_000}, // only the group waits for it
+	{Name: "streams.num.standby.replicas", Type: ConfigInt, Min: 0, Max: 2},
+	{Name: "streams.session.timeout.ms", Type: ConfigInt, Min: 45_000, Max: 60_000},
+}
+
 const hour = 3_600_000 // milliseconds
 
 // Find returns the configuration of a name.

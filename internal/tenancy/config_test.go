@@ -97,7 +97,7 @@ func TestMinInSyncFollowsReplicationFactor(t *testing.T) {
 }
 
 func TestConfigTables(t *testing.T) {
-	for _, table := range []Configs{TopicConfigs, GroupConfigs} {
+	for _, table := range []Configs{TopicConfigs, GroupConfigs, StreamsGroupConfigs} {
 		var names []string
 		for _, c := range table {
 			if slices.Contains(names, c.Name) {
@@ -122,7 +122,7 @@ func FuzzConfigCheck(f *testing.F) {
 	f.Add("9223372036854775808")
 	f.Add("compact,delete")
 	f.Fuzz(func(t *testing.T, value string) {
-		for _, c := range append(slices.Clone(TopicConfigs), GroupConfigs...) {
+		for _, c := range slices.Concat(TopicConfigs, GroupConfigs, StreamsGroupConfigs) {
 			if err := c.Check(value, Tenant{ReplicationFactor: 3}); err != nil && len(err.Error()) > 512 {
 				t.Errorf("an error of %d bytes", len(err.Error()))
 			}
