@@ -69,7 +69,7 @@ func controlOptions(c Control) []kgo.Opt {
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.KeepControlRecords(), // they count for the position
-		kgo.FetchMaxWait(time.Minute),
+		kgo.FetchMaxWait(followWait),
 		kgo.FetchMaxBytes(8 << 20),
 		kgo.RetryBackoffFn(func(int) time.Duration { return followRetry }),
 		kgo.MetadataMinAge(followRetry),

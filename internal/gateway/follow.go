@@ -18,8 +18,14 @@ const (
 	topicGateways = "_orrery_gateways"
 )
 
-// followRetry is how long the gateway waits after a failure to read its state.
-const followRetry = 100 * time.Millisecond
+const (
+	// followRetry is how long the gateway waits after a failure to read its state.
+	followRetry = 100 * time.Millisecond
+	// followWait is for how long a broker holds a fetch without news; it answers at once when there are some. A topic that
+	// comes to that broker meanwhile waits for it: at the start, where its offset is known a moment after the other's, and
+	// when its leader changes.
+	followWait = 500 * time.Millisecond
+)
 
 // followedTopics are what the gateway knows its tenants from.
 var followedTopics = []string{topicTenants, topicACLs}
