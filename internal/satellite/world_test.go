@@ -28,14 +28,17 @@ import (
 
 const (
 	satelliteID = "sat-test"
-	patience    = 30 * time.Second
+	patience    = time.Minute
 )
 
-func startGateway(ctx context.Context, spec inproc.GatewaySpec) (inproc.Gateway, error) {
-	return gatewaytest.Run(ctx, gateway.Config{
-		PhysicalClusterID: spec.PhysicalClusterID, Node: spec.Node, TLS: spec.TLS,
-		DialBroker: spec.DialBroker, Control: gateway.Control(spec.Access), EmbeddedEngine: true, Now: time.Now,
-	})
+// gateways returns what starts the gateway of a broker, which says to the logger what goes wrong.
+func gateways(logger *slog.Logger) func(ctx context.Context, spec inproc.GatewaySpec) (inproc.Gateway, error) {
+	return func(ctx context.Context, spec inproc.GatewaySpec) (inproc.Gateway, error) {
+		return gatewaytest.Run(ctx, gateway.Config{
+			PhysicalClusterID: spec.PhysicalClusterID, Node: spec.Node, TLS: spec.TLS,
+			DialBroker: spec.DialBroker, Control: gateway.Control(spec.Access), EmbeddedEngine: true, Now: time.Now, Logger: logger,
+		})
+	}
 }
 
 // world is a satellite with real brokers and gateways, and the mothership's end of its link.
@@ -53,7 +56,8 @@ type world struct {
 	substrate *inproc.Substrate
 	satellite *satellite.Satellite
 	link      *mem.End
-	next      time.Time
+	// stepped is the satellite's time of the last step, and next when it wants the next one.
+	stepped, next time.Time
 
 	statuses map[string]orrery.Status
 	received []link.Message
@@ -88,7 +92,7 @@ func (w *world) start(connected bool) {
 	}
 	logger := slog.New(slog.NewTextHandler(w.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	w.substrate, err = inproc.New(inproc.Config{
-		Dir: filepath.Join(w.dir, "clusters"), Authority: intermediate, StartGateway: startGateway,
+		Dir: filepath.Join(w.dir, "clusters"), Authority: intermediate, StartGateway: gateways(logger),
 		Changed: func(string) { w.nudge() }, Now: time.Now, Logger: logger,
 	})
 	if err != nil {
@@ -126,7 +130,8 @@ func (w *world) stop() {
 func (w *world) step() {
 	w.Helper()
 	var err error
-	if w.next, err = w.satellite.Step(w.ctx, time.Now().Add(w.ahead)); err != nil {
+	w.stepped = time.Now().Add(w.ahead)
+	if w.next, err = w.satellite.Step(w.ctx, w.stepped); err != nil {
 		w.Logf("step: %v", err)
 	}
 	messages, err := w.mothership.Receive(w.ctx, 10_000)
