@@ -28,6 +28,7 @@ var allowed = map[string][]string{
 	"internal/authz":                   {},
 	"internal/quota":                   {},
 	"internal/rollout":                 {},
+	"internal/usage":                   {}, // the arithmetic of metering: gateways write it, satellites add it up
 	"internal/store":                   {},
 	"internal/store/storetest":         {"internal/store"},
 	"internal/store/sqlite":            {"internal/store"},
@@ -52,7 +53,7 @@ var allowed = map[string][]string{
 	"internal/rest":                {"wire", "internal/mothership"},
 	"internal/operator":            {"internal/substrate", "internal/brokers", "internal/profile", "internal/rollout"},
 	"internal/satellite":           {"internal/link", "internal/operator", "internal/brokers", "internal/tenancy", "internal/pki", "internal/durable", "internal/jwks"},
-	"internal/gateway":             {"internal/tenancy", "internal/authz", "internal/quota", "internal/scram", "internal/oauthbearer", "internal/identitypool", "internal/proxyprotocol"},
+	"internal/gateway":             {"internal/tenancy", "internal/authz", "internal/quota", "internal/usage", "internal/scram", "internal/oauthbearer", "internal/identitypool", "internal/proxyprotocol"},
 	"internal/gateway/gatewaytest": {"internal/gateway", "internal/tenancy", "internal/kafkatest"}, // gateways in front of a real engine, for tests of the gateway and of its second face
 	"internal/kafkarest":           {"internal/authz", "internal/gateway", "internal/tenancy"},
 	"internal/balancer":            {},
@@ -91,7 +92,7 @@ var allowed = map[string][]string{
 // pure packages compute: no I/O, no clock, no goroutines, so they may not reach for these.
 var (
 	steps       = []string{"internal/mothership", "internal/satellite", "internal/operator"} // loops are steps: no goroutine, no clock; they may do I/O through ports
-	pure        = []string{"internal/placement", "internal/profile", "internal/tenancy", "internal/authz", "internal/quota", "internal/rollout"}
+	pure        = []string{"internal/placement", "internal/profile", "internal/tenancy", "internal/authz", "internal/quota", "internal/rollout", "internal/usage"}
 	impureStd   = []string{"context", "database/sql", "io/fs", "log", "log/slog", "math/rand", "math/rand/v2", "net", "net/http", "os", "os/exec", "sync", "sync/atomic"}
 	bannedNames = []string{"api", "base", "common", "core", "helper", "helpers", "lib", "misc", "model", "models", "shared", "types", "util", "utils"}
 )

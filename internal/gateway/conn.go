@@ -76,6 +76,7 @@ type slot struct {
 	finish        func(kmsg.Response) (kmsg.Response, error)
 	session       *session // of the request
 	bill          bill
+	produced      produced
 	code          int16 // the first error in the response
 
 	// What follows is of a request that took the raw lane.
@@ -220,6 +221,7 @@ func (c *connection) dispatch(in *inbound) error {
 	s.bill.work = time.Since(in.received)
 	switch {
 	case decided.forward != nil:
+		s.produced = producedBy(decided.forward)
 		return c.forward(decided.forward, &s, len(in.rest))
 	case decided.answer != nil:
 		s.judge(request, decided.answer)
@@ -272,6 +274,7 @@ func (c *connection) forward(request kmsg.Request, s *slot, sizeHint int) error 
 	// The slot comes first: a broker may answer before the whole request is written.
 	if unanswered(request) {
 		c.settle(s, 0)
+		c.use.count(s.produced)
 	} else if !c.waiting.push(s) {
 		return context.Cause(c.ctx)
 	}

@@ -23,6 +23,7 @@ type inbound struct {
 	received time.Time
 	taken    bool // by the raw lane
 	bill     bill
+	produced produced
 	// answer is what a request gets that is not decoded: one with a key that is not offered, or ApiVersions in a
 	// version that is not known.
 	answer kmsg.Response

@@ -29,6 +29,9 @@ func (c *connection) sent(s *slot, size int) {
 	s.entry.duration.Observe(time.Since(s.received).Seconds())
 	c.gateway.metrics.responseBytes.Add(float64(size))
 	c.use.responseBytes.Add(int64(size))
+	if fetches(s.entry.key) {
+		c.use.fetchBytes.Add(int64(size))
+	}
 	if s.code != 0 {
 		class := classOf(s.code)
 		c.use.errors[class].Add(1)

@@ -70,6 +70,7 @@ type Gateway struct {
 	control *control
 	topics  *topicIndex
 	lease   *lease
+	meter   *metering
 	closer  fetchSessionCloser
 	// requests and responses are how many bytes large ones of them may hold, see reserve.
 	requests, responses *semaphore.Weighted
@@ -155,6 +156,7 @@ func New(config Config) (*Gateway, error) {
 	}
 	g.topics = newTopicIndex(g.control, config.Now, metrics.topicIDLookups)
 	g.lease = &lease{gateway: g, client: client, incarnation: rand.Text(), more: make(chan struct{}, 1)}
+	g.meter = newMetering(g)
 	g.state.Store(emptyState())
 	g.table.Store(&table{})
 	return g, nil
@@ -190,6 +192,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	var renewing sync.WaitGroup
 	renewing.Go(func() { g.lease.keep(ctx) })
 	renewing.Go(func() { shares.keep(ctx) })
+	renewing.Go(func() { g.meter.keep(ctx) })
 	defer renewing.Wait()
 	defer cancel()
 	close(g.ready)
@@ -283,6 +286,9 @@ func (g *Gateway) Close() error {
 		c.end(errors.New("the gateway stops"))
 	}
 	g.running.Wait()
+	if err := g.meter.flush(context.Background()); err != nil { // after the last connection has ended
+		g.config.Logger.Warn("cannot write what tenants used in the last second", "error", err)
+	}
 	g.control.client.Close()
 	g.metrics.unregister()
 	return nil

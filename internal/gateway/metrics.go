@@ -23,6 +23,7 @@ type metrics struct {
 	applied        prometheus.Gauge
 	malformed      prometheus.Counter
 	leaseFailures  prometheus.Counter
+	meterFailures  prometheus.Counter
 	topicIDLookups prometheus.Counter
 	panics         prometheus.Counter
 
@@ -61,6 +62,7 @@ func newMetrics(registerer prometheus.Registerer, uses *tenantUses) (*metrics, e
 		applied:        gauge("state_applied_offset", "Offset after the last state record in force."),
 		malformed:      counter("state_malformed_total", "State records that could not be understood."),
 		leaseFailures:  counter("lease_failures_total", "Writes of the gateway's lease that failed."),
+		meterFailures:  counter("usage_failures_total", "Writes of what tenants used that failed; what they had is in the next one."),
 		topicIDLookups: counter("topic_id_lookups_total", "Topic ids that the gateway had to ask the broker about."),
 		panics:         counter("panics_total", "Connections that were closed because of a fault of the gateway."),
 	}
@@ -74,7 +76,7 @@ func newMetrics(registerer prometheus.Registerer, uses *tenantUses) (*metrics, e
 
 func (m *metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{m.connections, m.accepted, m.refused, m.requests, m.duration, m.requestBytes,
-		m.responseBytes, m.applied, m.malformed, m.leaseFailures, m.topicIDLookups, m.panics, m.telemetryPushes, m.telemetryBytes, m.producersRefused, m.throttled, m.errors, m.tenants}
+		m.responseBytes, m.applied, m.malformed, m.leaseFailures, m.meterFailures, m.topicIDLookups, m.panics, m.telemetryPushes, m.telemetryBytes, m.producersRefused, m.throttled, m.errors, m.tenants}
 }
 
 func (m *metrics) register() error {

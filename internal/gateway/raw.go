@@ -104,7 +104,7 @@ func (c *connection) mayUse(w *walker, known *topicCache, action authz.Action, b
 func (c *connection) forwardRaw(in *inbound, use sessionUse, flexible, answered bool, marks []mark) error {
 	s := slot{
 		correlationID: in.correlationID, entry: in.entry, received: in.received,
-		raw: true, version: in.version, session: c.session, use: use, bill: in.bill,
+		raw: true, version: in.version, session: c.session, use: use, bill: in.bill, produced: in.produced,
 	}
 	s.bill.work = time.Since(in.received)
 	u, err := c.openUpstream()
@@ -115,6 +115,7 @@ func (c *connection) forwardRaw(in *inbound, use sessionUse, flexible, answered 
 	s.upstreamID = u.next
 	if !answered {
 		c.settle(&s, 0)
+		c.use.count(s.produced)
 	} else if !c.waiting.push(&s) {
 		return context.Cause(c.ctx)
 	}
@@ -239,6 +240,7 @@ func (c *connection) passRaw(u *upstream, s *slot, size int) error {
 		return c.passUndecided(u, s, size)
 	}
 	defer u.in.used(size)
+	c.use.count(s.produced)
 	if lane.settle != nil {
 		lane.settle(s, frame[responseHeadBytes:])
 	}

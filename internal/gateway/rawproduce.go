@@ -47,7 +47,7 @@ func rawProduce(c *connection, in *inbound) (taken bool, err error) {
 	if w.failed || err != nil {
 		return false, err
 	}
-	marks, acks := c.walkProduce(&w, in.version)
+	marks, acks := c.walkProduce(&w, in)
 	c.marks = keptMarks(marks)
 	if !w.complete() {
 		return false, nil
@@ -55,12 +55,12 @@ func rawProduce(c *connection, in *inbound) (taken bool, err error) {
 	return true, c.forwardRaw(in, sessionUse{}, w.flexible, acks != 0, marks)
 }
 
-func (c *connection) walkProduce(w *walker, version int16) (_ []mark, acks int16) {
+func (c *connection) walkProduce(w *walker, in *inbound) (_ []mark, acks int16) {
 	c.writable.under(c.session.policy())
 	transactionalID, marks := c.mayUseTransactionalID(w, c.marks[:0])
 	acks = w.int16()
 	w.span(4) // the timeout
-	topics, byID := w.array(), version >= 13
+	topics, byID := w.array(), in.version >= 13
 	if byID && topics > 1 && c.gateway.config.EmbeddedEngine || acks < -1 || acks > 1 || topics == 0 {
 		w.fail() // produceByName
 	}
@@ -75,6 +75,7 @@ func (c *connection) walkProduce(w *walker, version int16) (_ []mark, acks int16
 			if w.failed || !c.mayWrite(transactionalID, records) {
 				w.fail()
 			}
+			in.produced.add(records)
 			w.tags()
 		}
 		w.tags()

@@ -51,7 +51,7 @@ func (m *tenantMetrics) Collect(all chan<- prometheus.Metric) {
 	m.collect(all, otherTenants, others)
 }
 
-func (m *tenantMetrics) collect(all chan<- prometheus.Metric, tenant string, u usage) {
+func (m *tenantMetrics) collect(all chan<- prometheus.Metric, tenant string, u useCounts) {
 	counter := func(d *prometheus.Desc, value float64, more ...string) {
 		all <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, value, append([]string{tenant}, more...)...)
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/orrery-kafka/orrery"
 )
 
 const (
@@ -20,6 +22,8 @@ const (
 // then on counting is an addition.
 type tenantUse struct {
 	requestBytes, responseBytes atomic.Int64
+	fetchBytes                  atomic.Int64                  // of responseBytes, those of fetches
+	produced                    [2]atomic.Int64               // records, bytes
 	requests                    [kmsg.MaxKey + 2]atomic.Int64 // by API key and 1, so that the first is what is not offered
 	errors                      [errorClasses]atomic.Int64    // responses, by the class of their first error
 	throttled                   atomic.Int64                  // nanoseconds that clients were told to wait
@@ -32,9 +36,10 @@ type tenantUse struct {
 	idle        time.Time
 }
 
-// usage are the counters of a tenantUse, or of several, at one moment.
-type usage struct {
+// useCounts are the counters of a tenantUse, or of several, at one moment.
+type useCounts struct {
 	requestBytes, responseBytes, connections int64
+	fetchBytes, records, recordBytes         int64
 	requests                                 [kmsg.MaxKey + 2]int64
 	errors                                   [errorClasses]int64
 	throttled, connected                     time.Duration
@@ -51,11 +56,13 @@ type tenantUses struct {
 	known map[string]*tenantUse // by lkc-…
 	named int                   // of them
 	// gone are tenants without metrics of their own that were forgotten: what they share never goes down.
-	gone usage
+	gone useCounts
+	// unmetered is what tenants that are present had used when they were forgotten.
+	unmetered map[string]orrery.Usage
 }
 
 func newTenantUses(now func() time.Time) *tenantUses {
-	return &tenantUses{begun: now(), now: now, nobody: &tenantUse{}, known: map[string]*tenantUse{}}
+	return &tenantUses{begun: now(), now: now, nobody: &tenantUse{}, known: map[string]*tenantUse{}, unmetered: map[string]orrery.Usage{}}
 }
 
 // open counts a connection of a tenant.
@@ -96,35 +103,70 @@ func (t *tenantUses) forget(present func(logicalClusterID string) bool) {
 		if u.connections > 0 || present(id) && now.Sub(u.idle) < tenantSeriesIdle {
 			return false
 		}
+		t.unmetered[id] = t.unmetered[id].Add(u.counts(0).metered())
 		if u.named {
 			t.named--
 		} else {
-			t.gone.add(u.usage(0))
+			t.gone.add(u.counts(0))
 		}
 		return true
 	})
 }
 
-// read returns the use of each tenant with metrics of its own, and that of all others together.
-func (t *tenantUses) read() (named map[string]usage, others usage) {
+// metered returns what each tenant has used since the gateway began.
+func (t *tenantUses) metered() map[string]orrery.Usage {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now().Sub(t.begun).Milliseconds()
-	named, others = make(map[string]usage, t.named), t.gone
+	all := maps.Clone(t.unmetered)
+	for id, u := range t.known {
+		all[id] = all[id].Add(u.counts(now).metered())
+	}
+	return all
+}
+
+// drop forgets what a tenant used that is gone and has no connections.
+func (t *tenantUses) drop(logicalClusterID string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.known[logicalClusterID] == nil {
+		delete(t.unmetered, logicalClusterID)
+	}
+}
+
+// metered is what of the counters goes into the metering.
+func (u useCounts) metered() orrery.Usage {
+	m := orrery.Usage{
+		IngressBytes: u.requestBytes, EgressBytes: u.responseBytes, FetchedBytes: u.fetchBytes,
+		ProducedRecords: u.records, ProducedBytes: u.recordBytes, ConnectionMillis: u.connected.Milliseconds(),
+	}
+	for _, n := range u.requests {
+		m.Requests += n
+	}
+	return m
+}
+
+// read returns the use of each tenant with metrics of its own, and that of all others together.
+func (t *tenantUses) read() (named map[string]useCounts, others useCounts) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.now().Sub(t.begun).Milliseconds()
+	named, others = make(map[string]useCounts, t.named), t.gone
 	for id, u := range t.known {
 		if u.named {
-			named[id] = u.usage(now)
+			named[id] = u.counts(now)
 		} else {
-			others.add(u.usage(now))
+			others.add(u.counts(now))
 		}
 	}
 	return named, others
 }
 
-// usage reads the counters; now is in milliseconds after tenantUses.begun.
-func (u *tenantUse) usage(now int64) usage {
-	r := usage{
+// counts reads the counters; now is in milliseconds after tenantUses.begun.
+func (u *tenantUse) counts(now int64) useCounts {
+	r := useCounts{
 		requestBytes: u.requestBytes.Load(), responseBytes: u.responseBytes.Load(), connections: int64(u.connections),
+		fetchBytes: u.fetchBytes.Load(), records: u.produced[0].Load(), recordBytes: u.produced[1].Load(),
 		throttled: time.Duration(u.throttled.Load()),
 		connected: time.Duration(u.closed+int64(u.connections)*now-u.opened) * time.Millisecond,
 	}
@@ -137,10 +179,13 @@ func (u *tenantUse) usage(now int64) usage {
 	return r
 }
 
-func (u *usage) add(more usage) {
+func (u *useCounts) add(more useCounts) {
 	u.requestBytes += more.requestBytes
 	u.responseBytes += more.responseBytes
 	u.connections += more.connections
+	u.fetchBytes += more.fetchBytes
+	u.records += more.records
+	u.recordBytes += more.recordBytes
 	u.throttled += more.throttled
 	u.connected += more.connected
 	for i := range u.requests {

@@ -100,6 +100,7 @@ func (c *connection) passDecoded(u *upstream, s *slot, size int) error {
 	if err := decodeInto(memory.bytes, s.response); err != nil {
 		return err
 	}
+	c.use.count(s.produced.accepted(s.response))
 	response := s.response
 	if s.finish != nil {
 		var err error

@@ -27,8 +27,12 @@ var (
 var running = kafkatest.Embedded
 
 // Main runs the tests of a package on the embedded engine and then on Apache Kafka, for TestMain. With -short, -fuzz
-// or -bench it is the embedded one only. ORRERY_TEST_ENGINE names the one to use instead of both.
+// or -bench it is the embedded one only. ORRERY_TEST_ENGINE names the one to use instead of both. It is also what a
+// gateway in a process of its own runs (Options.Processes).
 func Main(m *testing.M) int {
+	if os.Getenv(childVariable) != "" {
+		return runChild()
+	}
 	flag.Parse()
 	engines := []kafkatest.Engine{kafkatest.Embedded, kafkatest.Apache}
 	if one := os.Getenv("ORRERY_TEST_ENGINE"); one != "" {

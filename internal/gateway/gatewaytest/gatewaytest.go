@@ -66,6 +66,9 @@ type Options struct {
 	Embedded []kfake.Opt
 	// Engine runs the brokers; empty means the one that Main runs the tests on, or else the embedded one.
 	Engine kafkatest.Engine
+	// Processes runs each gateway in a process of its own, which Kill ends; Cluster.Gateways is empty then. Of the other
+	// options about gateways none holds for them.
+	Processes bool
 	// Own is true for a test that breaks brokers: it gets its own instead of those that other tests use too.
 	Own bool
 }
@@ -84,6 +87,8 @@ type Cluster struct {
 	admin   *kgo.Client
 	journal *gateway.Journal // of all gateways, as in one process
 	tail    *tail
+	// children are the gateways by node that are processes of their own.
+	children map[int32]*child
 }
 
 // Key is an API key with its secret.
@@ -95,7 +100,7 @@ type Key struct {
 // Start starts everything and ends it with the test.
 func Start(t testing.TB, o Options) *Cluster {
 	t.Helper()
-	c := &Cluster{Kafka: startKafka(t, o), t: t, journal: gateway.NewJournal()}
+	c := &Cluster{Kafka: startKafka(t, o), t: t, journal: gateway.NewJournal(), children: map[int32]*child{}}
 	var err error
 	if c.admin, err = kgo.NewClient(append(c.Kafka.ClientOptions(""), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))...); err != nil {
 		t.Fatal(err)
@@ -119,7 +124,13 @@ func Start(t testing.TB, o Options) *Cluster {
 	c.Endpoints.Bootstrap = listeners[0].Addr().String()
 	c.write(tenancy.StateEndpoints, PhysicalClusterID, c.Endpoints, false)
 	c.write(tenancy.StateSaltKey, PhysicalClusterID, tenancy.SaltKey{PhysicalClusterID: PhysicalClusterID, Key: []byte(rand.Text() + rand.Text())}, false)
+	c.t.Cleanup(c.endChildren)
 	for node, listener := range listeners {
+		if o.Processes {
+			listener.Close()
+			c.startChild(int32(node))
+			continue
+		}
 		c.startGateway(int32(node), listener, server, o)
 	}
 	for _, g := range c.Gateways {
@@ -224,7 +235,7 @@ func (c *Cluster) WaitApplied(offset int64) {
 				reached++
 			}
 		}
-		if reached == len(c.Gateways) {
+		if reached == len(c.Endpoints.Brokers) {
 			return
 		}
 		select {
