@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -28,7 +27,7 @@ var nobody = []netip.Prefix{}
 // dialFrom connects from one of this host's addresses.
 func dialFrom(t testing.TB, c *gatewaytest.Cluster, address string) net.Conn {
 	t.Helper()
-	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}, Timeout: 20 * time.Second}
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}, Timeout: patience}
 	conn, err := dialer.Dial("tcp", c.Endpoints.Bootstrap)
 	if err != nil {
 		t.Fatal(err)
@@ -101,19 +100,10 @@ func dawdle(t testing.TB, c *gatewaytest.Cluster, address string, i int) {
 	io.WriteString(conn, beginning) // an error is a refusal
 }
 
-// logInMeanwhile has one new client after the other write a record, from an address of its own.
-func logInMeanwhile(t *testing.T, c *gatewaytest.Cluster, key gatewaytest.Key, stop chan struct{}) {
-	logins := 0
-	for ; ; logins++ {
-		select {
-		case <-stop:
-			if logins == 0 {
-				t.Error("nobody logged in meanwhile")
-			}
-			return
-		default:
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+// logInMeanwhile has one new client after the other write a record, from an address of its own, at least one.
+func logInMeanwhile(t *testing.T, c *gatewaytest.Cluster, key gatewaytest.Key, stop <-chan struct{}) {
+	for logins := 0; ; logins++ {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		client, err := kgo.NewClient(append(c.ClientOptions(key), kgo.RequestRetries(2))...)
 		if err == nil {
 			err = client.ProduceSync(ctx, &kgo.Record{Topic: "orders", Value: []byte("meanwhile")}).FirstErr()
@@ -124,6 +114,11 @@ func logInMeanwhile(t *testing.T, c *gatewaytest.Cluster, key gatewaytest.Key, s
 			t.Errorf("a good client after %d others: %v", logins, err)
 			return
 		}
+		select {
+		case <-stop:
+			return
+		default:
+		}
 	}
 }
 
@@ -133,8 +128,8 @@ func TestFailedLoginsOfAnAddress(t *testing.T) {
 	const limit = 5
 	c := gatewaytest.Start(t, gatewaytest.Options{Logger: logger, ExemptAddresses: nobody, Limits: gateway.Limits{AddressFailures: limit}})
 	key := c.Admin(c.Tenant("lkc-aaaaaa"))
-	refused := 0
-	for range 3 * limit {
+	refused, let := 0, 0
+	for refused < limit && let < 10*limit { // some come back while a slow machine fails
 		r := rawFrom(t, c, "127.0.0.2")
 		if r.conn.(*tls.Conn).Handshake() != nil {
 			refused++
@@ -144,9 +139,10 @@ func TestFailedLoginsOfAnAddress(t *testing.T) {
 			t.Fatalf("a wrong secret: error %d", response.ErrorCode)
 		}
 		r.expectClosed()
+		let++
 	}
-	if refused < limit {
-		t.Errorf("%d of %d logins were refused before TLS", refused, 3*limit)
+	if refused < limit || let < limit {
+		t.Errorf("%d logins failed, and %d were refused before TLS", let, refused)
 	}
 	if response := rawFrom(t, c, "127.0.0.3").logIn(key.ID, key.Secret); response.ErrorCode != 0 {
 		t.Errorf("another address: error %d", response.ErrorCode)

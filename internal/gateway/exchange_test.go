@@ -233,8 +233,9 @@ func TestAuthenticateAgain(t *testing.T) {
 
 // TestSessionsEnd: the answer says when, a request after that ends the connection, and a login then saves it.
 func TestSessionsEnd(t *testing.T) {
+	t.Parallel()
 	log, logger := captureLog()
-	const lifetime = 300 * time.Millisecond
+	const lifetime = 3 * time.Second // a request that follows a login comes in time
 	c := gatewaytest.Start(t, gatewaytest.Options{Logger: logger, Limits: gateway.Limits{SessionLifetime: lifetime}})
 	key := c.Admin(c.Tenant("lkc-aaaaaa"))
 	late, saved := dialRaw(t, c), dialRaw(t, c)

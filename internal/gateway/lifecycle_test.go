@@ -19,6 +19,7 @@ import (
 	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/gateway"
 	"github.com/orrery-kafka/orrery/internal/gateway/gatewaytest"
+	"github.com/orrery-kafka/orrery/internal/poll"
 	"github.com/orrery-kafka/orrery/internal/tenancy"
 )
 
@@ -124,18 +125,14 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 			t.Error("a closed gateway takes connections")
 		}
 	})
-	deadline := time.Now().Add(10 * time.Second)
 	stacks := make([]byte, 1<<20)
-	for {
+	eventually(t, func() string {
 		left := string(stacks[:runtime.Stack(stacks, true)])
-		if !strings.Contains(left, "internal/gateway.") {
-			return
+		if strings.Contains(left, "internal/gateway.") {
+			return "goroutines are left:\n" + left
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("goroutines are left:\n%s", left)
-		}
-		runtime.Gosched()
-	}
+		return ""
+	})
 }
 
 func TestLeaseIsRenewedAndReleased(t *testing.T) {
@@ -144,7 +141,7 @@ func TestLeaseIsRenewedAndReleased(t *testing.T) {
 	first, changed := c.Leases()
 	wait := func(what string, until func(map[int32]tenancy.GatewayRecord) bool) map[int32]tenancy.GatewayRecord {
 		t.Helper()
-		deadline := time.After(20 * time.Second)
+		deadline := time.After(patience)
 		for {
 			var records map[int32]tenancy.GatewayRecord
 			if records, changed = c.Leases(); until(records) {
@@ -292,18 +289,13 @@ func TestConnectionLimit(t *testing.T) {
 	}
 	log.expect(t, "the gateway has as many as it may")
 	first.conn.Close()
-	deadline := time.Now().Add(10 * time.Second)
-	for {
+	poll.Until(t, "the place of a client that left", func() bool {
 		conn, err := tls.Dial("tcp", c.Endpoints.Bootstrap, c.TLS)
 		if err == nil {
 			conn.Close()
-			return
 		}
-		if time.Now().After(deadline) {
-			t.Fatal("the place of a client that left stays taken")
-		}
-		runtime.Gosched()
-	}
+		return err == nil
+	})
 }
 
 // Requests that together are larger than the budget wait for each other and all get through.

@@ -40,7 +40,7 @@ func (l *capturedLog) String() string {
 // expect waits until a text was logged.
 func (l *capturedLog) expect(t testing.TB, text string) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(patience)
 	for !strings.Contains(l.String(), text) {
 		select {
 		case <-l.wrote:

@@ -34,7 +34,7 @@ func dialRaw(t testing.TB, c *gatewaytest.Cluster) *rawClient {
 
 func rawOver(t testing.TB, conn net.Conn) *rawClient {
 	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	conn.SetDeadline(time.Now().Add(patience))
 	return &rawClient{t: t, conn: conn}
 }
 

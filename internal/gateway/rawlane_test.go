@@ -169,7 +169,7 @@ func (w *twin) try(t testing.TB, request, response []byte) outcome {
 		w.broker.Wait()
 	})
 	defer end()
-	near.SetDeadline(time.Now().Add(20 * time.Second))
+	near.SetDeadline(time.Now().Add(2 * time.Minute))
 	frames := appendRequest(bytes.Clone(request), kmsg.NewPtrApiVersionsRequest(), sentinel, "x")
 	go near.Write(frames) // ends with the connection
 	var o outcome

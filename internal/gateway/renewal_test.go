@@ -76,7 +76,7 @@ func TestCertificatesAreRenewedUnderLoad(t *testing.T) {
 			seen[<-done] = true
 		}
 		renew(authorities[renewed*2/renewals])
-		old.conn.SetDeadline(time.Now().Add(20 * time.Second))
+		old.conn.SetDeadline(time.Now().Add(patience))
 		old.ask(kmsg.NewPtrMetadataRequest())
 	}
 	go func() {

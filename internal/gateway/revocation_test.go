@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"net"
 	"strconv"
-	"sync"
 	"testing"
 	"time"
 
@@ -34,9 +33,15 @@ func TestRevocation(t *testing.T) {
 		doomed[i] = c.Key(tenant, tenant.LogicalClusterID, "u-lkc-aaaaaa")
 		connections[i] = everywhere(t, c, doomed[i])
 	}
-	stop := make(chan struct{})
-	var surviving sync.WaitGroup
-	surviving.Go(func() { survive(t, c, survivor, stop) })
+	stop, round, ended := make(chan struct{}), make(chan struct{}, 1), make(chan struct{})
+	go func() {
+		defer close(ended)
+		survive(t, c, survivor, round, stop)
+	}()
+	select {
+	case <-round:
+	case <-ended:
+	}
 	slowest := time.Duration(0)
 	for i, key := range doomed {
 		began := time.Now()
@@ -48,7 +53,7 @@ func TestRevocation(t *testing.T) {
 		slowest = max(slowest, time.Since(began))
 	}
 	close(stop)
-	surviving.Wait()
+	<-ended
 	t.Logf("%d keys on three brokers: the slowest deletion had ended all connections after %s", number, slowest)
 }
 
@@ -71,25 +76,23 @@ func everywhere(t *testing.T, c *gatewaytest.Cluster, key gatewaytest.Key) (all 
 	return all
 }
 
-// survive uses a key at every broker, on open connections and on new ones, until it is told to stop.
-func survive(t *testing.T, c *gatewaytest.Cluster, key gatewaytest.Key, stop chan struct{}) {
+// survive uses a key at every broker, on open connections and on new ones, until it is told to stop, and tells of rounds.
+func survive(t *testing.T, c *gatewaytest.Cluster, key gatewaytest.Key, round chan<- struct{}, stop <-chan struct{}) {
 	open := everywhere(t, c, key)
-	for rounds := 0; ; rounds++ {
-		select {
-		case <-stop:
-			if rounds == 0 {
-				t.Error("the survivor did nothing")
-			}
-			return
-		default:
-		}
+	for {
 		fresh := everywhere(t, c, key)
 		for _, r := range append(fresh[:len(fresh):len(fresh)], open...) {
-			r.conn.SetDeadline(time.Now().Add(20 * time.Second))
+			r.conn.SetDeadline(time.Now().Add(patience))
 			r.ask(kmsg.NewPtrMetadataRequest())
 		}
 		for _, r := range fresh {
 			r.conn.Close()
+		}
+		select {
+		case <-stop:
+			return
+		case round <- struct{}{}:
+		default:
 		}
 	}
 }

@@ -12,8 +12,11 @@ import (
 	"github.com/orrery-kafka/orrery/internal/gateway/gatewaytest"
 )
 
+// patience is how long a failing test takes to say so. A passing one never waits for it.
+const patience = 2 * time.Minute
+
 func testContext(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -40,7 +40,7 @@ const (
 	EnvironmentID     = "env-test00"
 	topicTenants      = "_orrery_tenants"
 	topicGateways     = "_orrery_gateways"
-	patience          = 20 * time.Second
+	patience          = time.Minute
 )
 
 // Options say what to start. The zero value is one broker.
