@@ -350,7 +350,7 @@ func knownAtStart(t *testing.T, c *gatewaytest.Cluster, r *resident) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	near, err := g.Connect(testContext(t), identity, 0)
+	near, err := g.Connect(testContext(t), gateway.Caller{Identity: identity}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,7 +103,7 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		near, err := c.Gateways[0].Connect(testContext(t), identity, 0)
+		near, err := c.Gateways[0].Connect(testContext(t), gateway.Caller{Identity: identity}, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +121,7 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 		unauthenticated.expectClosed()
 		inside.expectClosed()
 		rawOver(t, silent).expectClosed()
-		if _, err := c.Gateways[0].Connect(testContext(t), identity, 0); err == nil {
+		if _, err := c.Gateways[0].Connect(testContext(t), gateway.Caller{Identity: identity}, 0); err == nil {
 			t.Error("a closed gateway takes connections")
 		}
 	})
@@ -250,7 +250,7 @@ func TestConnectionInsideTheProcess(t *testing.T) {
 		kgo.Dialer(func(ctx context.Context, _, address string) (net.Conn, error) {
 			for _, b := range g.Endpoints().Brokers {
 				if address == fmt.Sprintf("%s:%d", b.Host, b.Port) {
-					return g.Connect(ctx, identity, b.Node)
+					return g.Connect(ctx, gateway.Caller{Identity: identity}, b.Node)
 				}
 			}
 			return nil, fmt.Errorf("no broker at %s", address)
@@ -265,7 +265,7 @@ func TestConnectionInsideTheProcess(t *testing.T) {
 	if n := len(consume(t, client, 20)); n != 20 {
 		t.Errorf("%d records", n)
 	}
-	near, err := g.Connect(testContext(t), identity, 0)
+	near, err := g.Connect(testContext(t), gateway.Caller{Identity: identity}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +273,7 @@ func TestConnectionInsideTheProcess(t *testing.T) {
 	r.ask(kmsg.NewPtrMetadataRequest())
 	c.Delete(tenancy.StateCredential, key.ID)
 	r.expectClosed()
-	if _, err := g.Connect(testContext(t), identity, 0); orrery.ErrorCode(err) != orrery.Unauthenticated {
+	if _, err := g.Connect(testContext(t), gateway.Caller{Identity: identity}, 0); orrery.ErrorCode(err) != orrery.Unauthenticated {
 		t.Errorf("with a deleted key: %v", err)
 	}
 }

@@ -63,7 +63,7 @@ func (g *Gateway) Serve(listener net.Listener) error {
 // accept serves one client in its own goroutine.
 func (g *Gateway) accept(conn net.Conn) {
 	g.metrics.accepted.Inc()
-	c := g.newConnection(conn, addressHost(conn.RemoteAddr()), g.config.Node)
+	c := g.newConnection(conn, "", g.config.Node) // greet learns its address
 	if !g.track(c) {
 		g.metrics.refused.WithLabelValues("limit").Inc()
 		conn.Close()
@@ -90,7 +90,12 @@ func (g *Gateway) accept(conn net.Conn) {
 // greet learns where the client is, has it admitted, and speaks TLS with it.
 func (c *connection) greet(conn net.Conn) error {
 	config := &c.gateway.config
-	conn, err := proxyprotocol.Receive(conn, config.TrustedProxies, config.Limits.HandshakeTimeout)
+	through, err := proxyprotocol.Receive(conn, config.TrustedProxies, config.Limits.HandshakeTimeout)
+	if err == nil {
+		conn = through
+	}
+	c.host = addressHost(conn.RemoteAddr())
+	c.session.clientHost = c.host
 	if err != nil {
 		return protocolErrorf("a trusted proxy must say where the client is: %v", err)
 	}
@@ -98,8 +103,6 @@ func (c *connection) greet(conn net.Conn) error {
 	if tcp, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
 		address = tcp.AddrPort().Addr()
 	}
-	c.host = addressHost(conn.RemoteAddr())
-	c.session.clientHost = c.host
 	if err := c.gateway.doorway.enter(c, address); err != nil {
 		return err
 	}
@@ -194,29 +197,29 @@ func addressHost(address net.Addr) string {
 
 // Connect returns the client's end of an authenticated connection inside this process, which goes through the same
 // handlers as any other, to the given broker. It ends like any other when the key or the cluster is deleted. The
-// error is an *orrery.Error where the identity is not admitted any more.
-func (g *Gateway) Connect(_ context.Context, identity Identity, node int32) (net.Conn, error) {
+// error is an *orrery.Error where the caller is not admitted any more.
+func (g *Gateway) Connect(_ context.Context, caller Caller, node int32) (net.Conn, error) {
 	select {
 	case <-g.ready:
 	default:
 		return nil, errNotReady
 	}
 	near, far := net.Pipe()
-	c := g.newConnection(far, "127.0.0.1", node)
+	c := g.newConnection(far, caller.host(), node)
 	if !g.track(c) {
 		near.Close()
 		far.Close()
 		return nil, fmt.Errorf("connecting inside the process: the gateway is closed or has %d clients", g.config.Limits.Connections)
 	}
 	st := g.state.Load()
-	key, _ := st.credential(identity.APIKeyID)
-	if err := g.register(c, identity, key.hash); err != nil {
+	key, _ := st.credential(caller.APIKeyID)
+	if err := g.register(c, caller.Identity, key.hash); err != nil {
 		near.Close()
 		g.untrack(c)
 		return nil, refused(err)
 	}
-	tenant, _ := st.tenant(identity.LogicalClusterID)
-	c.admitted(identity, tenant)
+	tenant, _ := st.tenant(caller.LogicalClusterID)
+	c.admitted(caller.Identity, tenant)
 	go func() {
 		defer g.untrack(c)
 		g.explain(c, c.run())

@@ -262,7 +262,7 @@ func TestQuotaFollowsTheUse(t *testing.T) {
 		halt := make(chan struct{})
 		go func() {
 			defer close(done)
-			conn, err := c.Gateways[node].Connect(testContext(t), identity, node)
+			conn, err := c.Gateways[node].Connect(testContext(t), gateway.Caller{Identity: identity}, node)
 			if err != nil {
 				t.Error(err)
 				return

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"net/netip"
 	"sync"
 
 	"github.com/orrery-kafka/orrery"
@@ -18,6 +19,21 @@ type Identity struct {
 	// Subject is who a token says that it is for, in the claim that the identity pool names: for logs, it gives no
 	// rights. "" with an API key.
 	Subject string
+}
+
+// Caller is an identity that asks for something inside this process.
+type Caller struct {
+	Identity
+	// Address is where it asks from, as hosts in ACLs name it; the zero Addr is this machine, 127.0.0.1.
+	Address netip.Addr
+}
+
+// host is the caller's address as an ACL names it.
+func (c Caller) host() string {
+	if !c.Address.IsValid() {
+		return "127.0.0.1"
+	}
+	return authz.Host(c.Address)
 }
 
 // session is an authenticated connection as handlers see it. It never changes: where a re-authentication or a new

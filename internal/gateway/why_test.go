@@ -28,7 +28,7 @@ func whyOf(t testing.TB, c *gatewaytest.Cluster, key gatewaytest.Key) []gateway.
 	if err != nil {
 		t.Fatal(err)
 	}
-	entries, _, err := c.Gateways[0].Why(identity)
+	entries, _, err := c.Gateways[0].Why(gateway.Caller{Identity: identity})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ func (c *call) aclData(acl authz.ACL) aclData {
 		"resource_type": {acl.ResourceType.String()}, "resource_name": {acl.ResourceName}, "pattern_type": {acl.PatternType.String()},
 		"principal": {acl.Principal}, "host": {acl.Host}, "operation": {acl.Operation.String()}, "permission": {acl.Permission.String()},
 	}
-	return aclData{Kind: "KafkaAcl", Metadata: metadata{Self: c.link("acls") + "?" + query.Encode()}, ClusterID: c.identity.LogicalClusterID, ACL: acl}
+	return aclData{Kind: "KafkaAcl", Metadata: metadata{Self: c.link("acls") + "?" + query.Encode()}, ClusterID: c.caller.LogicalClusterID, ACL: acl}
 }
 
 // aclFilter reads the filter of a listing or a deletion. What is absent selects all; the public API has it that a

@@ -19,7 +19,7 @@ import (
 
 // call is one request of an authenticated caller.
 type call struct {
-	identity   gateway.Identity
+	caller     gateway.Caller
 	gateway    Gateway
 	client     *kgo.Client
 	release    func()
@@ -134,7 +134,7 @@ func (c *call) origin() string {
 
 // link returns the URL of something below the cluster, as the caller reached it.
 func (c *call) link(elements ...string) string {
-	link := c.origin() + clustersPath + url.PathEscape(c.identity.LogicalClusterID)
+	link := c.origin() + clustersPath + url.PathEscape(c.caller.LogicalClusterID)
 	for _, element := range elements {
 		link += "/" + url.PathEscape(element)
 	}
@@ -143,7 +143,7 @@ func (c *call) link(elements ...string) string {
 
 // crn names the cluster as the parent of topics.
 func (c *call) crn() orrery.CRN {
-	return orrery.KafkaCRN(c.identity.OrganizationID, c.identity.EnvironmentID, c.identity.LogicalClusterID)
+	return orrery.KafkaCRN(c.caller.OrganizationID, c.caller.EnvironmentID, c.caller.LogicalClusterID)
 }
 
 // metadata is the metadata of every object; resource names one, for a link and a CRN.

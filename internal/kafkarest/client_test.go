@@ -14,7 +14,7 @@ import (
 func TestManyUsers(t *testing.T) {
 	p := start(t)
 	p.do(keyA, "POST", a+"/topics", `{"topic_name":"orders","partitions_count":1}`, 201)
-	const most = 64
+	const most = 256
 	var keys []key
 	for i := range most + 10 {
 		k := key{fmt.Sprintf("MANY%012d", i), fmt.Sprint("secret ", i)}

@@ -18,23 +18,24 @@ import (
 
 // Limits of the Kafka clients that requests share.
 const (
-	maxClients  = 64               // more users at the same moment are told to wait
-	maxCalls    = 64               // requests of one user at the same moment
+	maxCalls    = 64               // requests of one user at the same moment, from wherever
+	maxClients  = 4 * maxCalls     // more users and addresses at the same moment are told to wait
 	clientIdle  = 60 * time.Second // an unused client is closed after this
 	maxBuffered = 1024             // records of one user that are on their way
 )
 
-// clients keeps a Kafka client for each identity that made a request lately, so that the next one finds connections
-// and metadata.
+// clients keeps a Kafka client for each caller that made a request lately, so that the next one finds connections and
+// metadata. An identity has one for each of its addresses, for what it may do can depend on that.
 type clients struct {
 	gateway Gateway
 
-	mu     sync.Mutex
-	closed bool
-	byUser map[gateway.Identity]*sharedClient
+	mu       sync.Mutex
+	closed   bool
+	byCaller map[gateway.Caller]*sharedClient
+	calls    map[gateway.Identity]int // that are running; without those of which none is
 }
 
-// sharedClient is one identity's client. Its fields are guarded by clients.mu.
+// sharedClient is one caller's client. Its fields are guarded by clients.mu.
 type sharedClient struct {
 	client *kgo.Client
 	calls  int
@@ -43,40 +44,44 @@ type sharedClient struct {
 }
 
 func newClients(g Gateway) *clients {
-	return &clients{gateway: g, byUser: map[gateway.Identity]*sharedClient{}}
+	return &clients{gateway: g, byCaller: map[gateway.Caller]*sharedClient{}, calls: map[gateway.Identity]int{}}
 }
 
-// take returns the client of an identity and the function that ends its use.
-func (p *clients) take(identity gateway.Identity) (*kgo.Client, func(), error) {
+// take returns the client of a caller and the function that ends its use.
+func (p *clients) take(caller gateway.Caller) (*kgo.Client, func(), error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
 		return nil, nil, orrery.Errorf(orrery.Unavailable, "the server is stopping")
 	}
-	shared, ok := p.byUser[identity]
+	if p.calls[caller.Identity] == maxCalls {
+		return nil, nil, orrery.Errorf(orrery.TooManyRequests, "this API key has %d requests running, which is the most; retry when one has ended", maxCalls)
+	}
+	shared, ok := p.byCaller[caller]
 	if !ok {
 		if err := p.makeRoom(); err != nil {
 			return nil, nil, err
 		}
-		client, err := newClient(p.gateway, identity)
+		client, err := newClient(p.gateway, caller)
 		if err != nil {
 			return nil, nil, err
 		}
 		shared = &sharedClient{client: client}
-		shared.idle = time.AfterFunc(clientIdle, func() { p.closeIdle(identity, shared) })
-		p.byUser[identity] = shared
-	}
-	if shared.calls == maxCalls {
-		return nil, nil, orrery.Errorf(orrery.TooManyRequests, "this API key has %d requests running, which is the most; retry when one has ended", maxCalls)
+		shared.idle = time.AfterFunc(clientIdle, func() { p.closeIdle(caller, shared) })
+		p.byCaller[caller] = shared
 	}
 	shared.calls++
+	p.calls[caller.Identity]++
 	var once sync.Once
-	return shared.client, func() { once.Do(func() { p.release(shared) }) }, nil
+	return shared.client, func() { once.Do(func() { p.release(caller.Identity, shared) }) }, nil
 }
 
-func (p *clients) release(shared *sharedClient) {
+func (p *clients) release(identity gateway.Identity, shared *sharedClient) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.calls[identity]--; p.calls[identity] == 0 {
+		delete(p.calls, identity)
+	}
 	shared.calls--
 	shared.used = time.Now()
 	shared.idle.Reset(clientIdle)
@@ -84,31 +89,31 @@ func (p *clients) release(shared *sharedClient) {
 
 // makeRoom closes the client that has been idle for the longest where there are too many. The caller holds mu.
 func (p *clients) makeRoom() error {
-	if len(p.byUser) < maxClients {
+	if len(p.byCaller) < maxClients {
 		return nil
 	}
-	var oldest gateway.Identity
+	var oldest gateway.Caller
 	var found *sharedClient
-	for identity, shared := range p.byUser {
+	for caller, shared := range p.byCaller {
 		if shared.calls == 0 && (found == nil || shared.used.Before(found.used)) {
-			oldest, found = identity, shared
+			oldest, found = caller, shared
 		}
 	}
 	if found == nil {
-		return orrery.Errorf(orrery.TooManyRequests, "%d API keys use Kafka REST of this broker at the same time, which is the most; retry in a moment", maxClients)
+		return orrery.Errorf(orrery.TooManyRequests, "%d API keys and addresses use Kafka REST of this broker at the same time, which is the most; retry in a moment", maxClients)
 	}
-	delete(p.byUser, oldest)
+	delete(p.byCaller, oldest)
 	found.idle.Stop()
 	go found.client.Close() // waits for its connections
 	return nil
 }
 
 // closeIdle closes a client that nobody has used for clientIdle.
-func (p *clients) closeIdle(identity gateway.Identity, shared *sharedClient) {
+func (p *clients) closeIdle(caller gateway.Caller, shared *sharedClient) {
 	p.mu.Lock()
-	unused := p.byUser[identity] == shared && shared.calls == 0
+	unused := p.byCaller[caller] == shared && shared.calls == 0
 	if unused {
-		delete(p.byUser, identity)
+		delete(p.byCaller, caller)
 	}
 	p.mu.Unlock()
 	if unused {
@@ -119,8 +124,8 @@ func (p *clients) closeIdle(identity gateway.Identity, shared *sharedClient) {
 func (p *clients) close() {
 	p.mu.Lock()
 	p.closed = true
-	all := p.byUser
-	p.byUser = map[gateway.Identity]*sharedClient{}
+	all := p.byCaller
+	p.byCaller = map[gateway.Caller]*sharedClient{}
 	p.mu.Unlock()
 	for _, shared := range all {
 		shared.idle.Stop()
@@ -128,8 +133,8 @@ func (p *clients) close() {
 	}
 }
 
-// newClient makes a Kafka client whose connections begin inside the gateway, logged in as identity.
-func newClient(g Gateway, identity gateway.Identity) (*kgo.Client, error) {
+// newClient makes a Kafka client whose connections begin inside the gateway, logged in as the caller.
+func newClient(g Gateway, caller gateway.Caller) (*kgo.Client, error) {
 	var seeds []string
 	for _, broker := range g.Endpoints().Brokers {
 		seeds = append(seeds, address(broker))
@@ -141,7 +146,7 @@ func newClient(g Gateway, identity gateway.Identity) (*kgo.Client, error) {
 		kgo.SeedBrokers(seeds...),
 		kgo.ClientID("kafka-rest"),
 		kgo.Dialer(func(ctx context.Context, _, target string) (net.Conn, error) {
-			return connect(ctx, g, identity, target)
+			return connect(ctx, g, caller, target)
 		}),
 		kgo.ConnIdleTimeout(clientIdle),
 		kgo.DisableClientMetrics(),
@@ -165,10 +170,10 @@ func address(broker orrery.BrokerEndpoint) string {
 }
 
 // connect finds the node of an address and connects to it.
-func connect(ctx context.Context, g Gateway, identity gateway.Identity, target string) (net.Conn, error) {
+func connect(ctx context.Context, g Gateway, caller gateway.Caller, target string) (net.Conn, error) {
 	for _, broker := range g.Endpoints().Brokers {
 		if address(broker) == target {
-			return g.Connect(ctx, identity, broker.Node)
+			return g.Connect(ctx, caller, broker.Node)
 		}
 	}
 	return nil, orrery.Errorf(orrery.Unavailable, "no broker of this cluster has the address %s any more", target)

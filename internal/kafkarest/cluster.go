@@ -23,7 +23,7 @@ func (c *call) cluster() clusterData {
 	return clusterData{
 		Kind:                   "KafkaCluster",
 		Metadata:               metadata{Self: c.link(), ResourceName: c.crn().String()},
-		ClusterID:              c.identity.LogicalClusterID,
+		ClusterID:              c.caller.LogicalClusterID,
 		ACLs:                   relationship{c.link("acls")},
 		Brokers:                relationship{c.link("brokers")},
 		BrokerConfigs:          relationship{c.link("broker-configs")},
@@ -38,7 +38,7 @@ func listClusters(_ context.Context, c *call) error {
 	self := c.link()
 	return c.answer(http.StatusOK, list[clusterData]{
 		Kind:     "KafkaClusterList",
-		Metadata: listMetadata{Self: self[:len(self)-len("/"+c.identity.LogicalClusterID)]},
+		Metadata: listMetadata{Self: self[:len(self)-len("/"+c.caller.LogicalClusterID)]},
 		Data:     []clusterData{c.cluster()},
 	})
 }

@@ -47,7 +47,7 @@ func (c *call) configData(topic string, config kmsg.DescribeConfigsResponseResou
 			Self:         c.link("topics", topic, "configs", config.Name),
 			ResourceName: c.crn().With(orrery.CRNTopic, topic).With(elementConfig, config.Name).String(),
 		},
-		ClusterID:   c.identity.LogicalClusterID,
+		ClusterID:   c.caller.LogicalClusterID,
 		TopicName:   topic,
 		Name:        config.Name,
 		Value:       config.Value,

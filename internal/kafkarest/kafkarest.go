@@ -2,17 +2,19 @@
 // ACLs, and producing records.
 //
 // It is a second face of the gateway. Each request logs in with HTTP Basic and an API key; what it asks for is done
-// by a Kafka client in this process whose connections begin inside the gateway, already authenticated. So rights,
-// names, limits and metrics are those of any other Kafka client of the tenant. Paths, fields and error codes are
+// by a Kafka client in this process whose connections begin inside the gateway, already authenticated and with the
+// caller's address. So rights, names, limits and metrics are those of any other Kafka client of the tenant. Paths, fields and error codes are
 // those of Confluent Cloud's API, except for what is below orrery/v1.
 package kafkarest
 
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -25,10 +27,10 @@ type Gateway interface {
 	// Authenticate checks an API key for a logical cluster; for "", which is the one that the key itself names, it
 	// may refuse with Forbidden or NotFound.
 	Authenticate(keyID, secret, logicalClusterID string) (gateway.Identity, error)
-	// Connect returns a connection to a node on which the identity is logged in.
-	Connect(ctx context.Context, identity gateway.Identity, node int32) (net.Conn, error)
-	// Why returns what was refused to a cluster's clients, as far as the identity may know, and how much was forgotten.
-	Why(identity gateway.Identity) (entries []gateway.Entry, forgotten int64, err error)
+	// Connect returns a connection to a node on which the caller is logged in.
+	Connect(ctx context.Context, caller gateway.Caller, node int32) (net.Conn, error)
+	// Why returns what was refused to a cluster's clients, as far as the caller may know, and how much was forgotten.
+	Why(caller gateway.Caller) (entries []gateway.Entry, forgotten int64, err error)
 	// Endpoints are the addresses of the nodes.
 	Endpoints() orrery.Endpoints
 }
@@ -146,11 +148,16 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request) (*call, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, release, err := h.clients.take(identity)
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return nil, fmt.Errorf("where a request comes from: %w", err)
+	}
+	caller := gateway.Caller{Identity: identity, Address: from.Addr()}
+	client, release, err := h.clients.take(caller)
 	if err != nil {
 		return nil, err
 	}
-	return &call{identity: identity, gateway: h.gateway, client: client, release: release, writer: w, request: r, controller: http.NewResponseController(w)}, nil
+	return &call{caller: caller, gateway: h.gateway, client: client, release: release, writer: w, request: r, controller: http.NewResponseController(w)}, nil
 }
 
 const (

@@ -35,7 +35,7 @@ func (c *call) partitionData(topic string, partition kmsg.MetadataResponseTopicP
 			Self:         c.link("topics", topic, "partitions", id),
 			ResourceName: c.crn().With(orrery.CRNTopic, topic).With(elementPartition, id).String(),
 		},
-		ClusterID:    c.identity.LogicalClusterID,
+		ClusterID:    c.caller.LogicalClusterID,
 		TopicName:    topic,
 		PartitionID:  partition.Partition,
 		Replicas:     relationship{c.link("topics", topic, "partitions", id, "replicas")},

@@ -213,7 +213,7 @@ func (c *call) produceError(err error, wanted int32) error {
 func (c *call) response(p *produced) produceResponse {
 	return produceResponse{
 		ErrorCode:   http.StatusOK,
-		ClusterID:   c.identity.LogicalClusterID,
+		ClusterID:   c.caller.LogicalClusterID,
 		TopicName:   c.topic(),
 		PartitionID: p.record.Partition,
 		Offset:      p.record.Offset,

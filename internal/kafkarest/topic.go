@@ -35,7 +35,7 @@ func (c *call) topicData(name string, partitions, replicas int, operations int32
 	return topicData{
 		Kind:                   "KafkaTopic",
 		Metadata:               metadata{Self: c.link("topics", name), ResourceName: c.crn().With(orrery.CRNTopic, name).String()},
-		ClusterID:              c.identity.LogicalClusterID,
+		ClusterID:              c.caller.LogicalClusterID,
 		TopicName:              name,
 		IsInternal:             tenancy.InternalTopic(name),
 		ReplicationFactor:      replicas,

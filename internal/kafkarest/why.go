@@ -38,7 +38,7 @@ type whyRefusal struct {
 }
 
 func why(_ context.Context, c *call) error {
-	entries, forgotten, err := c.gateway.Why(c.identity)
+	entries, forgotten, err := c.gateway.Why(c.caller)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func why(_ context.Context, c *call) error {
 	}
 	return c.answer(http.StatusOK, whyData{
 		Kind: "OrreryKafkaWhy", Metadata: metadata{Self: c.origin() + c.request.URL.Path, ResourceName: c.crn().String()},
-		ClusterID: c.identity.LogicalClusterID, Forgotten: forgotten, Data: data,
+		ClusterID: c.caller.LogicalClusterID, Forgotten: forgotten, Data: data,
 	})
 }
 

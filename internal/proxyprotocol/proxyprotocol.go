@@ -13,7 +13,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"time"
 )
 
 const (
@@ -136,69 +135,4 @@ func parse(family byte, rest []byte) (Header, error) {
 		tlvs = tlvs[3+int(binary.BigEndian.Uint16(tlvs[1:])):]
 	}
 	return header, nil
-}
-
-// Conn is a connection through a balancer.
-type Conn struct {
-	net.Conn
-	header Header
-}
-
-// Receive reads the header of a connection from a trusted peer, within the timeout, and returns a connection with
-// the client's addresses. That of another peer is returned as it is. It blocks, so it belongs into the connection's
-// own goroutine; on an error the caller closes the connection.
-func Receive(conn net.Conn, trusted []netip.Prefix, timeout time.Duration) (net.Conn, error) {
-	if !from(conn, trusted) {
-		return conn, nil
-	}
-	if err := conn.SetReadDeadline(time.Now().Add(timeout)); err != nil {
-		return nil, fmt.Errorf("reading a PROXY protocol header: %w", err)
-	}
-	header, err := Read(conn)
-	if err != nil {
-		return nil, err
-	}
-	if err := conn.SetReadDeadline(time.Time{}); err != nil {
-		return nil, fmt.Errorf("after a PROXY protocol header: %w", err)
-	}
-	return &Conn{conn, header}, nil
-}
-
-// from reports whether the peer's address is in one of the prefixes.
-func from(conn net.Conn, trusted []netip.Prefix) bool {
-	peer, ok := conn.RemoteAddr().(*net.TCPAddr)
-	if !ok {
-		return false
-	}
-	address := peer.AddrPort().Addr().Unmap().WithZone("")
-	for _, prefix := range trusted {
-		if prefix.Contains(address) {
-			return true
-		}
-	}
-	return false
-}
-
-// RemoteAddr returns the client's address; of a LOCAL connection, the peer's.
-func (c *Conn) RemoteAddr() net.Addr {
-	if c.header.Local() {
-		return c.Conn.RemoteAddr()
-	}
-	return net.TCPAddrFromAddrPort(c.header.Source)
-}
-
-// LocalAddr returns the address that the client connected to; of a LOCAL connection, the own.
-func (c *Conn) LocalAddr() net.Addr {
-	if c.header.Local() {
-		return c.Conn.LocalAddr()
-	}
-	return net.TCPAddrFromAddrPort(c.header.Destination)
-}
-
-// CloseWrite ends the sending half where the connection can.
-func (c *Conn) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return c.Conn.Close()
 }

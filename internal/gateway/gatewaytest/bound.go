@@ -162,7 +162,7 @@ func (l *boundListener) relay(client net.Conn) {
 	if secure, ok := client.(*tls.Conn); ok && secure.HandshakeContext(ctx) != nil {
 		return
 	}
-	inside, err := l.gateway.Connect(ctx, l.identity, l.node)
+	inside, err := l.gateway.Connect(ctx, gateway.Caller{Identity: l.identity}, l.node)
 	if err != nil {
 		return
 	}

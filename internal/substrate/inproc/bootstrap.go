@@ -28,10 +28,15 @@ func (c *cluster) startBalancer() error {
 		return err
 	}
 	logger := c.substrate.config.Logger.With("physical_cluster", c.id)
-	runs := c.gatewayRuns
+	over := func(by func(*gatewayRun) hop) *balancer.Balancer {
+		return balancer.New(balancer.Config{
+			Logger: logger, Preamble: headerOf,
+			Backends: func() []balancer.Backend { return backendsOf(c.gatewayRuns(), by) },
+		})
+	}
 	b := &bootstrap{
-		kafka: balancer.New(balancer.Config{Logger: logger, Backends: func() []balancer.Backend { return kafkaBackends(runs()) }}),
-		rest:  balancer.New(balancer.Config{Logger: logger, Backends: func() []balancer.Backend { return restBackends(runs()) }}),
+		kafka: over(func(g *gatewayRun) hop { return g.kafka }),
+		rest:  over(func(g *gatewayRun) hop { return g.rest }),
 	}
 	b.served.Go(func() { c.note("bootstrap balancer", b.kafka.Serve(kafka)) })
 	b.served.Go(func() { c.note("Kafka REST balancer", b.rest.Serve(rest)) })

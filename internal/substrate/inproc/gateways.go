@@ -20,9 +20,10 @@ type gatewayRun struct {
 	purpose  string
 	changed  func()
 	cancel   context.CancelFunc
-	rest     *listener
-	deaf     chan error // why a port of it does not accept any more: has room for both
-	running  sync.WaitGroup
+	// kafka and rest are for the balancers.
+	kafka, rest hop
+	deaf        chan error // why a listener of it does not accept any more: has room for all three
+	running     sync.WaitGroup
 
 	mu      sync.Mutex
 	port    net.Listener // nil: not serving
@@ -83,8 +84,9 @@ func (c *cluster) startGateway(node int32) error {
 		hostPort: net.JoinHostPort(endpoint.Host, strconv.Itoa(int(endpoint.Port))),
 		purpose:  fmt.Sprintf("gateway %d of %s", node, c.id),
 		changed:  func() { c.substrate.config.Changed(c.id) },
-		rest:     newListener(address(fmt.Sprintf("rest-%d", node))),
-		deaf:     make(chan error, 2),
+		kafka:    newHop(address(fmt.Sprintf("kafka-%d", node))),
+		rest:     newHop(address(fmt.Sprintf("rest-%d", node))),
+		deaf:     make(chan error, 3),
 	}
 	c.gatewaysMu.Lock()
 	c.gateways[node] = run
@@ -129,11 +131,17 @@ func (g *gatewayRun) open() error {
 	}
 	g.port, g.failure = port, ""
 	g.running.Go(func() { g.deaf <- fmt.Errorf("accepting clients: %w", g.gateway.Serve(port)) })
-	g.running.Go(func() { g.deaf <- fmt.Errorf("accepting Kafka REST clients: %w", g.gateway.ServeREST(g.rest)) })
+	g.running.Go(func() {
+		g.deaf <- fmt.Errorf("accepting the balancer's clients: %w", g.gateway.Serve(g.kafka.listener()))
+	})
+	g.running.Go(func() {
+		g.deaf <- fmt.Errorf("accepting Kafka REST clients: %w", g.gateway.ServeREST(g.rest.listener()))
+	})
 	return nil
 }
 
 func (g *gatewayRun) end(why error) {
+	g.kafka.Close()
 	g.rest.Close()
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -172,23 +180,11 @@ func (c *cluster) gatewayRuns() []*gatewayRun {
 	return runs
 }
 
-func kafkaBackends(runs []*gatewayRun) []balancer.Backend {
+// backendsOf returns the gateways as the places that a balancer sends its clients to, by a hop that each of them has.
+func backendsOf(runs []*gatewayRun, by func(*gatewayRun) hop) []balancer.Backend {
 	backends := make([]balancer.Backend, len(runs))
 	for i, run := range runs {
-		backends[i] = balancer.Backend{
-			Name: run.purpose, Healthy: run.serving,
-			Dial: func(ctx context.Context) (net.Conn, error) {
-				return new(net.Dialer).DialContext(ctx, "tcp", run.hostPort)
-			},
-		}
-	}
-	return backends
-}
-
-func restBackends(runs []*gatewayRun) []balancer.Backend {
-	backends := make([]balancer.Backend, len(runs))
-	for i, run := range runs {
-		backends[i] = balancer.Backend{Name: run.purpose, Healthy: run.serving, Dial: run.rest.dial}
+		backends[i] = balancer.Backend{Name: run.purpose, Healthy: run.serving, Dial: by(run).dial}
 	}
 	return backends
 }

@@ -74,10 +74,10 @@ type Gateway interface {
 	// Done is closed when the gateway has ended, by Close or by itself; Close then says why.
 	Done() <-chan struct{}
 	// Serve accepts Kafka clients, with TLS inside, until the listener or the gateway closes. It always returns an
-	// error.
+	// error. Connections of one of the listeners come from a balancer, and say the address of its client as theirs.
 	Serve(net.Listener) error
 	// ServeREST accepts Kafka REST clients, with TLS inside, until the listener or the gateway closes. It always
-	// returns an error.
+	// returns an error. All of them come from a balancer.
 	ServeREST(net.Listener) error
 	// Close releases the lease and ends every connection. It returns the error that ended the gateway by itself,
 	// if one did, and may be called again.

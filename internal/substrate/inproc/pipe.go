@@ -3,7 +3,6 @@ package inproc
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -54,36 +53,16 @@ func (p *pipe) Close() error {
 	return nil
 }
 
-// listener accepts in-memory connections. Closing it also cuts the connections that it accepted, where cut is
-// asked for.
+// listener accepts in-memory connections, and can cut those that it accepted.
 type listener struct {
-	address address
-	arrived chan net.Conn
-	closed  chan struct{}
-	closing sync.Once
+	*rendezvous
 
 	mu       sync.Mutex
 	accepted map[*pipe]struct{}
 }
 
 func newListener(a address) *listener {
-	return &listener{address: a, arrived: make(chan net.Conn), closed: make(chan struct{}), accepted: map[*pipe]struct{}{}}
-}
-
-func (l *listener) Addr() net.Addr { return l.address }
-
-func (l *listener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.arrived:
-		return c, nil
-	case <-l.closed:
-		return nil, fmt.Errorf("%s: %w", l.address, net.ErrClosed)
-	}
-}
-
-func (l *listener) Close() error {
-	l.closing.Do(func() { close(l.closed) })
-	return nil
+	return &listener{rendezvous: newRendezvous(a), accepted: map[*pipe]struct{}{}}
 }
 
 // dial connects to the listener.
@@ -97,16 +76,10 @@ func (l *listener) dial(ctx context.Context) (net.Conn, error) {
 	l.mu.Lock()
 	l.accepted[server] = struct{}{} // from here on cut may close it
 	l.mu.Unlock()
-	select {
-	case l.arrived <- server:
-		return client, nil
-	case <-l.closed:
-		server.Close()
-		return nil, fmt.Errorf("%s: %w", l.address, net.ErrClosed)
-	case <-ctx.Done():
-		server.Close()
-		return nil, ctx.Err()
+	if err := l.hand(ctx, server); err != nil {
+		return nil, err
 	}
+	return client, nil
 }
 
 // cut closes every connection that was accepted.

@@ -172,32 +172,42 @@ func TestGatewayThatEnds(t *testing.T) {
 	until(t, s, "pkc-a", "the gateway serves", func(o substrate.Observed) bool { return o.Gateways[0].Serving })
 }
 
-// deaf is a gateway that stops accepting clients with a fault.
+// deaf is a gateway that stops accepting clients with a fault: those at its port, or those of the balancer.
 type deaf struct {
 	inproc.Gateway
-	fault chan error
+	atPort bool
+	fault  chan error
 }
 
-func (d deaf) Serve(net.Listener) error { return <-d.fault }
+func (d deaf) Serve(l net.Listener) error {
+	if _, port := l.Addr().(*net.TCPAddr); port == d.atPort {
+		return <-d.fault
+	}
+	return d.Gateway.Serve(l)
+}
 
 // A gateway that does not accept clients any more is ended, so that it is seen and can be started again.
 func TestGatewayThatStopsAccepting(t *testing.T) {
-	c := config(t, t.TempDir())
-	fault := make(chan error, 1)
-	c.StartGateway = func(ctx context.Context, spec inproc.GatewaySpec) (inproc.Gateway, error) {
-		g, err := startForwarder(ctx, spec)
-		return deaf{g, fault}, err
+	for atPort, says := range map[bool]string{true: "accepting clients: ", false: "accepting the balancer's clients: "} {
+		t.Run(says, func(t *testing.T) {
+			c := config(t, t.TempDir())
+			fault := make(chan error, 1)
+			c.StartGateway = func(ctx context.Context, spec inproc.GatewaySpec) (inproc.Gateway, error) {
+				g, err := startForwarder(ctx, spec)
+				return deaf{g, atPort, fault}, err
+			}
+			s := open(t, c)
+			t.Cleanup(func() { close(fault) }) // before the substrate closes and waits
+			run(t, s, "pkc-a", 1)
+			fault <- errTest
+			observed := until(t, s, "pkc-a", "the gateway is down", func(o substrate.Observed) bool { return !o.Gateways[0].Running })
+			if !strings.Contains(observed.Gateways[0].Message, says+errTest.Error()) {
+				t.Errorf("%+v", observed.Gateways[0])
+			}
+			do(t, s, "pkc-a", substrate.StartGateway, 0, orrery.PSCSpec{})
+			until(t, s, "pkc-a", "the gateway serves", func(o substrate.Observed) bool { return o.Gateways[0].Serving })
+		})
 	}
-	s := open(t, c)
-	t.Cleanup(func() { close(fault) }) // before the substrate closes and waits
-	run(t, s, "pkc-a", 1)
-	fault <- errTest
-	observed := until(t, s, "pkc-a", "the gateway is down", func(o substrate.Observed) bool { return !o.Gateways[0].Running })
-	if !strings.Contains(observed.Gateways[0].Message, "accepting clients: "+errTest.Error()) {
-		t.Errorf("%+v", observed.Gateways[0])
-	}
-	do(t, s, "pkc-a", substrate.StartGateway, 0, orrery.PSCSpec{})
-	until(t, s, "pkc-a", "the gateway serves", func(o substrate.Observed) bool { return o.Gateways[0].Serving })
 }
 
 func TestSecondSubstrateOnOneDirectoryIsRefused(t *testing.T) {
