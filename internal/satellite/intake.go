@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/orrery-kafka/orrery"
@@ -12,16 +14,29 @@ import (
 )
 
 // takeIn receives messages and notes them. more is true where there may be others waiting.
+//
+// What a link brings at first is its whole log, in which the end of something may stand far behind its beginning: a
+// key that was deleted, a physical cluster that is gone. So nothing of it counts before all of it is known.
 func (s *Satellite) takeIn(ctx context.Context, receiver link.Receiver) (more bool, err error) {
-	if len(s.unread) == 0 {
-		if len(s.items) >= itemLimit {
-			return false, fmt.Errorf("satellite: %d tenants, credentials and bindings are known, which is the limit; more stay on the link", len(s.items))
+	received := len(s.unread)
+	if received == 0 {
+		if len(s.items)+len(s.early) >= itemLimit {
+			return false, fmt.Errorf("satellite: %d tenants, credentials and bindings are known, which is the limit; more stay on the link", len(s.items)+len(s.early))
 		}
-		if s.unread, err = receiver.Receive(ctx, receiveLimit); err != nil {
+		messages, err := receiver.Receive(ctx, receiveLimit)
+		if err != nil {
 			return false, fmt.Errorf("satellite: receiving: %w", err)
 		}
+		received = len(messages)
+		if !s.caughtUp {
+			s.hold(messages)
+			if !receiver.CaughtUp() {
+				return received >= receiveLimit, nil
+			}
+			messages, s.early, s.caughtUp = newest(s.early), nil, true
+		}
+		s.unread = messages
 	}
-	received := len(s.unread)
 	for len(s.unread) > 0 {
 		if err := s.take(s.unread[0]); err != nil {
 			return false, err // the ledger cannot be written; the message stays first
@@ -29,6 +44,25 @@ func (s *Satellite) takeIn(ctx context.Context, receiver link.Receiver) (more bo
 		s.unread = s.unread[1:]
 	}
 	return received >= receiveLimit, nil
+}
+
+// hold keeps the newest message of each key until the link was read to its end. One that comes late is older; none
+// comes behind its tombstone.
+func (s *Satellite) hold(messages []link.Message) {
+	for _, m := range messages {
+		if held, ok := s.early[m.Key()]; !ok || m.Tombstone || held.Tombstone || m.Generation.Compare(held.Generation) >= 0 {
+			s.early[m.Key()] = m
+		}
+	}
+}
+
+// newest returns the messages that were held, in the order of their keys.
+func newest(held map[string]link.Message) []link.Message {
+	messages := make([]link.Message, 0, len(held))
+	for _, key := range slices.Sorted(maps.Keys(held)) {
+		messages = append(messages, held[key])
+	}
+	return messages
 }
 
 // take notes one message. What cannot be taken is refused in its status; an error means that it must be taken

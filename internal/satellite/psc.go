@@ -28,6 +28,8 @@ type psc struct {
 	status   orrery.PSCStatus
 	// refused says why the last message about it was not taken; "" where it was.
 	refused, refusedReason string
+	// forget: its tombstone came, and its entry goes once nothing is left of it.
+	forget bool
 	// endpointsHash is of the addresses that were written last, while the tail does not show them yet.
 	endpointsHash string
 	// providers are its identity providers, by id; keySetHashes, of the keys that were written last, as endpointsHash.
@@ -179,8 +181,9 @@ func (s *Satellite) takeLocal(local Local) error {
 	return nil
 }
 
-// forgetPSC removes the ledger entry of a physical cluster of which nothing is left. A tombstone for any other
-// one changes nothing: absence never deletes.
+// forgetPSC removes the ledger entry of a physical cluster of which nothing is left. Of a deleted one of which this is
+// not known yet (after a restart the link brings creation, deletion and tombstone at once) it goes later. A tombstone
+// for any other one changes nothing: absence never deletes.
 func (s *Satellite) forgetPSC(id string) error {
 	p, known := s.pscs[id]
 	if known && !p.entry.Deleted {
@@ -188,7 +191,7 @@ func (s *Satellite) forgetPSC(id string) error {
 		return nil
 	}
 	if known && !p.status.Gone {
-		s.config.Logger.Warn("a tombstone came for a physical cluster that is still there; it is ignored", "physical_cluster", id)
+		p.forget = true
 		return nil
 	}
 	if known {

@@ -62,6 +62,9 @@ type Satellite struct {
 	reports reports
 	// unread are messages that were received and could not be noted yet.
 	unread []link.Message
+	// caughtUp is false until the link was read to where it ended at first; early are the newest messages until then.
+	caughtUp bool
+	early    map[string]link.Message
 
 	mu       sync.Mutex
 	receiver link.Receiver
@@ -77,6 +80,8 @@ const (
 	itemLimit    = 500_000 // tenants, credentials and bindings; more stay on the link
 	// clusterTimeout bounds what one step spends on one physical cluster.
 	clusterTimeout = 5 * time.Second
+	// catchUpPause is when the link is looked at again that was not read to its end yet.
+	catchUpPause = 250 * time.Millisecond
 	// quiet is when a converged satellite looks again.
 	quiet = time.Minute
 )
@@ -95,7 +100,7 @@ func New(config Config) (*Satellite, error) {
 	s := &Satellite{
 		config: config, ledger: ledger{files: config.Ledger},
 		pscs: map[string]*psc{}, items: map[string]*item{}, pending: map[string]bool{},
-		reports:  newReports(),
+		early: map[string]link.Message{}, reports: newReports(),
 		statuses: map[string]orrery.PSCStatus{},
 	}
 	entries, damaged, err := s.ledger.read()
@@ -154,8 +159,11 @@ func (s *Satellite) Step(ctx context.Context, now time.Time) (next time.Time, er
 			errs = append(errs, err)
 			next = now.Add(s.reports.linkPause())
 		}
-		if more {
+		switch {
+		case more:
 			next = now
+		case !s.caughtUp:
+			next = earlier(next, now.Add(catchUpPause))
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.pscs)) {
@@ -201,6 +209,9 @@ func (s *Satellite) operate(ctx context.Context, now time.Time, p *psc) (time.Ti
 	s.mu.Lock()
 	s.statuses[p.entry.ID] = p.status
 	s.mu.Unlock()
+	if p.forget && p.status.Gone {
+		return next, s.forgetPSC(p.entry.ID)
+	}
 	s.reports.changed(link.Message{Kind: orrery.DesiredPSC, ID: p.entry.ID}, p.report())
 	if err != nil {
 		return next, fmt.Errorf("physical cluster %s: %w", p.entry.ID, err)
