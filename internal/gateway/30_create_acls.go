@@ -90,23 +90,22 @@ func (s *session) createACLs(ctx context.Context, acls []authz.ACL) []error {
 
 // addACLs writes different ACLs as far as the cluster has room for them.
 func (s *session) addACLs(ctx context.Context, acls []authz.ACL) []error {
-	present := s.gateway.state.Load().acls(s.LogicalClusterID)
-	added := 0
-	for _, acl := range acls {
-		if _, ok := present.get(acl.ID()); !ok {
-			added++
-		}
+	ids := make([]string, len(acls))
+	for i, acl := range acls {
+		ids[i] = acl.ID()
 	}
 	most := s.tenant.Quotas.ACLs
 	if most <= 0 {
 		most = mostACLs
 	}
 	writes := &s.gateway.acls
-	if !writes.reserve(s.LogicalClusterID, present.size, added, most) {
+	inForce := func() *registry[authz.ACL] { return s.gateway.state.Load().acls(s.LogicalClusterID) }
+	has, added, ok := writes.reserve(inForce, s.LogicalClusterID, ids, most)
+	if !ok {
 		return allOf(len(acls), orrery.Errorf(orrery.Forbidden,
 			"The cluster may have %d ACLs and has %d; these would be %d more. Delete some, or let one with a prefix, or a role binding, stand for many.",
-			most, present.size, added))
+			most, has, added))
 	}
-	defer writes.release(s.LogicalClusterID, added)
+	defer writes.release(s.LogicalClusterID, ids)
 	return s.writeACLs(ctx, acls, false)
 }

@@ -22,13 +22,12 @@ const (
 	aclWriteTimeout = 10 * time.Second
 )
 
-// aclWrites is how far _orrery_acls is in force here, and how many ACLs are on their way into it. The zero value is
-// ready.
+// aclWrites is how far _orrery_acls is in force here, and which ACLs are on their way into it. The zero value is ready.
 type aclWrites struct {
 	mu      sync.Mutex
-	applied int64         // the offset after the last record in force
-	more    chan struct{} // closed when applied grows; nil while nobody waits
-	coming  map[string]int
+	applied int64                     // the offset after the last record in force
+	more    chan struct{}             // closed when applied grows; nil while nobody waits
+	coming  map[string]map[string]int // in how many requests an ACL is, by its ID and lkc-…
 }
 
 // advance says that records before offset are in force.
@@ -65,30 +64,50 @@ func (w *aclWrites) wait(ctx context.Context, offset int64) error {
 	}
 }
 
-// reserve takes room for new ACLs of a cluster that has so many, unless they would be too many. The room is given back
-// once they are in force, and count as what the cluster has.
-func (w *aclWrites) reserve(logicalClusterID string, has, wanted int, most int64) bool {
-	if wanted == 0 {
-		return true
-	}
+// reserve takes room for ACLs of a cluster, by their IDs, unless there would be too many. It returns how many the cluster
+// has and how many these would add. The room is given back once they are in force. What is in force is asked for under
+// the lock: an ACL that is not on its way any more is in force then, and one that is both counts once.
+func (w *aclWrites) reserve(inForce func() *registry[authz.ACL], logicalClusterID string, ids []string, most int64) (has, added int, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if int64(has+w.coming[logicalClusterID]+wanted) > most {
-		return false
+	present, coming := inForce(), w.coming[logicalClusterID]
+	has = present.size
+	for id := range coming {
+		if _, there := present.get(id); !there {
+			has++
+		}
 	}
-	if w.coming == nil {
-		w.coming = map[string]int{}
+	for _, id := range ids {
+		if _, there := present.get(id); !there && coming[id] == 0 {
+			added++
+		}
 	}
-	w.coming[logicalClusterID] += wanted
-	return true
+	if added > 0 && int64(has+added) > most {
+		return has, added, false
+	}
+	if coming == nil {
+		coming = map[string]int{}
+		if w.coming == nil {
+			w.coming = map[string]map[string]int{}
+		}
+		w.coming[logicalClusterID] = coming
+	}
+	for _, id := range ids {
+		coming[id]++
+	}
+	return has, added, true
 }
 
-func (w *aclWrites) release(logicalClusterID string, wanted int) {
+func (w *aclWrites) release(logicalClusterID string, ids []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if left := w.coming[logicalClusterID] - wanted; left > 0 {
-		w.coming[logicalClusterID] = left
-	} else {
+	coming := w.coming[logicalClusterID]
+	for _, id := range ids {
+		if coming[id]--; coming[id] <= 0 {
+			delete(coming, id)
+		}
+	}
+	if len(coming) == 0 {
 		delete(w.coming, logicalClusterID)
 	}
 }
