@@ -52,6 +52,7 @@ func (t *topicVersions) of(physicalClusterID string) *gateway.TopicVersions {
 
 // sharedByGateways is what all gateways of the process share.
 type sharedByGateways struct {
+	login   Login
 	topics  *topicVersions
 	journal *gateway.Journal
 	audit   *slog.Logger
@@ -70,6 +71,8 @@ func startGateway(ctx context.Context, spec inproc.GatewaySpec, shared sharedByG
 		Topics:            shared.topics.of(spec.PhysicalClusterID),
 		Journal:           shared.journal,
 		Audit:             shared.audit,
+		Limits:            shared.login.limits(),
+		ExemptAddresses:   shared.login.ExemptNetworks,
 		Now:               time.Now,
 		Logger:            log,
 		Registerer: prometheus.WrapRegistererWith(prometheus.Labels{

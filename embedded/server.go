@@ -58,6 +58,8 @@ type Config struct {
 	// IdentityProviderCAs who may sign their certificates; nil: the system's.
 	IdentityProviderNetworks []netip.Prefix
 	IdentityProviderCAs      *x509.CertPool
+	// Login bounds what Kafka clients can do before they have logged in, and for how long they are.
+	Login Login
 	// Version is the program's, for reports.
 	Version string
 	// Logger gets the log; nil drops it.
@@ -231,7 +233,7 @@ func (s *Server) openSubstrate(context.Context) error {
 		return directoryError(s.directory.path, err)
 	}
 	s.onClose(func(context.Context) error { return audit.Close() })
-	shared := sharedByGateways{topics: &topicVersions{}, journal: gateway.NewJournal(), audit: slog.New(slog.NewJSONHandler(audit, nil))}
+	shared := sharedByGateways{login: s.config.Login, topics: &topicVersions{}, journal: gateway.NewJournal(), audit: slog.New(slog.NewJSONHandler(audit, nil))}
 	s.substrate, err = inproc.New(inproc.Config{
 		Dir: s.directory.join("clusters"), PortsFrom: s.config.KafkaPortFirst, PortsTo: s.config.KafkaPortLast, Authority: authority,
 		StartGateway: func(ctx context.Context, spec inproc.GatewaySpec) (inproc.Gateway, error) {

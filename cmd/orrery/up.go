@@ -57,10 +57,13 @@ func (p *program) serverConfig(f upFlags) (embedded.Config, error) {
 	if s.Cloud, s.Region, err = parseRegion(f.region); err != nil {
 		return s, err
 	}
-	if s.IdentityProviderNetworks, err = parseNetworks(f.identityNetworks); err != nil {
+	if s.IdentityProviderNetworks, err = parseNetworks("--identity-provider-networks", f.identityNetworks); err != nil {
 		return s, err
 	}
 	if s.IdentityProviderCAs, err = readAuthorities(f.identityCAFile); err != nil {
+		return s, err
+	}
+	if s.Login, err = f.login.check(); err != nil {
 		return s, err
 	}
 	if s.Logger, err = newLogger(p.stderr, f.logLevel, f.logFormat); err != nil {

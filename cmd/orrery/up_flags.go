@@ -14,6 +14,7 @@ import (
 type upFlags struct {
 	listen, tlsListen, kafkaPorts, region, logLevel, logFormat string
 	identityNetworks, identityCAFile                           string
+	login                                                      loginFlags
 }
 
 // The defaults of `orrery up`.
@@ -31,6 +32,7 @@ func (f *upFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.region, "region", "", "serve only this `CLOUD/REGION`, such as aws/eu-central-1 (default: any)")
 	flags.StringVar(&f.identityNetworks, "identity-provider-networks", "", "`CIDR,...` in which identity providers may be although they are not public")
 	flags.StringVar(&f.identityCAFile, "identity-provider-ca-file", "", "PEM `FILE` of more authorities that sign identity providers' certificates")
+	f.login.add(flags)
 	flags.StringVar(&f.logLevel, "log-level", "info", "least `LEVEL` of what is logged on stderr: debug, info, warn or error")
 	flags.StringVar(&f.logFormat, "log-format", "text", "`FORMAT` of the log: text or json")
 }

@@ -10,19 +10,22 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/spf13/pflag"
+
 	"github.com/orrery-kafka/orrery/embedded"
 )
 
 func TestServerConfig(t *testing.T) {
 	p := newProgram([]string{"HOME=/home/me"}, nil, nil, &bytes.Buffer{})
 	f := upFlags{listen: "localhost:0", tlsListen: ":8443", kafkaPorts: "1-65535", region: "aws/eu-central-1", logLevel: "WARN", logFormat: "json"}
+	f.login.add(pflag.NewFlagSet("up", pflag.ContinueOnError)) // which sets the defaults
 	got, err := p.serverConfig(f)
 	if err != nil {
 		t.Fatal(err)
 	}
 	got.Logger = nil
 	want := embedded.Config{Dir: "/home/me/.local/share/orrery", Listen: "localhost:0", TLSListen: ":8443", KafkaPortFirst: 1, KafkaPortLast: 65535,
-		Cloud: "AWS", Region: "eu-central-1", Version: readVersion().Version}
+		Cloud: "AWS", Region: "eu-central-1", Login: embedded.DefaultLogin(), Version: readVersion().Version}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -33,6 +36,31 @@ func TestServerConfig(t *testing.T) {
 	p.environ["XDG_DATA_HOME"] = "/data"
 	if dir := p.directory(); dir != "/data/orrery" {
 		t.Errorf("with XDG_DATA_HOME the directory is %s", dir)
+	}
+}
+
+// TestLoginFlags: what cannot be is refused with the flag's name, and "none" exempts nobody.
+func TestLoginFlags(t *testing.T) {
+	for argument, want := range map[string]string{
+		"--session-lifetime=-1h": "shorter than a second", "--session-lifetime=5ms": "--session-lifetime 5ms",
+		"--half-open=0": "--half-open 0 is not between 1 and 8192", "--half-open=8193": "8193", "--address-half-open=-1": "--address-half-open",
+		"--address-attempts=0": "--address-attempts", "--address-failures=0": "--address-failures",
+		"--address-exempt=nobody": `--address-exempt: "nobody" is not a network`, "--address-exempt=10.0.0.1/8": "10.0.0.1/8", "--address-exempt=": "names no network",
+		"--address-exempt=none": "", "--session-lifetime=1s": "", "--half-open=8192": "",
+	} {
+		var f loginFlags
+		flags := pflag.NewFlagSet("up", pflag.ContinueOnError)
+		f.add(flags)
+		if err := flags.Parse([]string{argument}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := f.check()
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", argument, err, want)
+		}
+		if argument == "--address-exempt=none" && (got.ExemptNetworks == nil || len(got.ExemptNetworks) > 0) {
+			t.Errorf("%s exempts %v", argument, got.ExemptNetworks)
+		}
 	}
 }
 

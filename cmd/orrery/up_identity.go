@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// parseNetworks reads CIDR,CIDR….
-func parseNetworks(text string) (networks []netip.Prefix, err error) {
+// parseNetworks reads the CIDR,CIDR… of a flag.
+func parseNetworks(flag, text string) (networks []netip.Prefix, err error) {
 	for part := range strings.SplitSeq(text, ",") {
 		if part = strings.TrimSpace(part); part == "" {
 			continue
 		}
 		network, err := netip.ParsePrefix(part)
 		if err != nil || network != network.Masked() {
-			return nil, usageError("it looks like 10.1.0.0/16,192.168.7.0/24", "--identity-provider-networks: %q is not a network", part)
+			return nil, usageError("it looks like 10.1.0.0/16,192.168.7.0/24", "%s: %q is not a network", flag, part)
 		}
 		networks = append(networks, network)
 	}

@@ -65,10 +65,15 @@ type doorwayError struct{ text string }
 
 func (e doorwayError) Error() string { return e.text }
 
+// Loopback returns this machine's own networks.
+func Loopback() []netip.Prefix {
+	return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+}
+
 func newDoorway(config *Config) *doorway {
 	exempt := config.ExemptAddresses
 	if exempt == nil {
-		exempt = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+		exempt = Loopback()
 	}
 	return &doorway{limits: &config.Limits, exempt: exempt, now: config.Now, addresses: map[netip.Addr]*visitor{}}
 }

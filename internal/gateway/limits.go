@@ -6,8 +6,8 @@ import "time"
 type Limits struct {
 	// Connections is how many clients may be connected at once; further ones are closed. 10,000.
 	Connections int
-	// Unauthenticated is how many of them may not have logged in yet; a fifth, and at least 16. For one more the one
-	// that has waited for longest is closed.
+	// Unauthenticated is how many of them may not have logged in yet, at most MaxUnauthenticated; a fifth, and at least
+	// 16. For one more the one that has waited for longest is closed.
 	Unauthenticated int
 	// AddressConnections is how many of those may be of one address (one /64 of IPv6); 500. AddressAttempts is how many
 	// connections an address may make, and AddressFailures how many logins may fail of it, at once; a tenth of that comes
@@ -53,10 +53,16 @@ const maxResponseBytes = 256 << 20
 
 const defaultConnections = 10_000
 
+// MaxUnauthenticated is the most that Limits.Unauthenticated may be; more is as much.
+const MaxUnauthenticated = maxAddresses / 2
+
+// DefaultLimits returns what Limits are where nothing is said.
+func DefaultLimits() Limits { return Limits{}.withDefaults() }
+
 func (l Limits) withDefaults() Limits {
 	return Limits{
 		Connections:           orDefault(l.Connections, defaultConnections),
-		Unauthenticated:       min(orDefault(l.Unauthenticated, max(orDefault(l.Connections, defaultConnections)/5, 16)), maxAddresses/2),
+		Unauthenticated:       min(orDefault(l.Unauthenticated, max(orDefault(l.Connections, defaultConnections)/5, 16)), MaxUnauthenticated),
 		AddressConnections:    orDefault(l.AddressConnections, 500),
 		AddressAttempts:       orDefault(l.AddressAttempts, 1000),
 		AddressFailures:       orDefault(l.AddressFailures, 100),

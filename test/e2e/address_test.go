@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -68,6 +69,52 @@ func TestClientAddress(t *testing.T) {
 			t.Errorf("the %s address takes a header of the PROXY protocol from a client", name)
 		}
 	}
+}
+
+// TestLoginLimits sets what `orrery up` allows before a login and for how long one lasts: who fails to log in is kept
+// out at the bootstrap address for a while, by the address that it dials from, and nobody else is.
+func TestLoginLimits(t *testing.T) {
+	s := start(t, t.TempDir(), "--address-exempt", "none", "--address-failures", "1", "--session-lifetime", "1h")
+	c := s.createCluster("limits", object{"kind": "Basic"})
+	key := s.createKey(s.userID(), c)
+	wrong := apiKey{key.id, "guessed"}
+	poll.Until(t, "an address that fails to log in to be kept out", func() bool {
+		_, err := s.logInFrom(c.bootstrap, wrong, "127.0.0.4")
+		if err == nil {
+			t.Fatal("a wrong secret logs in")
+		}
+		return !errors.Is(err, kerr.SaslAuthenticationFailed)
+	})
+	lifetime, err := s.logInFrom(c.bootstrap, key, "127.0.0.5")
+	if err != nil || lifetime != time.Hour {
+		t.Errorf("another address is logged in for %s, %v; want 1h", lifetime, err)
+	}
+}
+
+// logInFrom logs in with PLAIN from one of this machine's addresses, and returns for how long.
+func (s *server) logInFrom(target string, key apiKey, address string) (lifetime time.Duration, err error) {
+	s.t.Helper()
+	dialer := tls.Dialer{NetDialer: from(address), Config: &tls.Config{RootCAs: s.caPool(), MinVersion: tls.VersionTLS12}}
+	kafka, err := kgo.NewClient(kgo.SeedBrokers(target), kgo.Dialer(dialer.DialContext), kgo.RequestRetries(0))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer kafka.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	handshake := kmsg.NewPtrSASLHandshakeRequest()
+	handshake.Mechanism = "PLAIN"
+	if _, err := kafka.SeedBrokers()[0].Request(ctx, handshake); err != nil {
+		return 0, err
+	}
+	authenticate := kmsg.NewPtrSASLAuthenticateRequest()
+	authenticate.SASLAuthBytes = []byte("\x00" + key.id + "\x00" + key.secret)
+	response, err := kafka.SeedBrokers()[0].Request(ctx, authenticate)
+	if err != nil {
+		return 0, err
+	}
+	answer := response.(*kmsg.SASLAuthenticateResponse)
+	return time.Duration(answer.SessionLifetimeMillis) * time.Millisecond, kerr.ErrorForCode(answer.ErrorCode)
 }
 
 // brokerAddress is where Metadata says that the cluster's first broker is.
