@@ -49,19 +49,20 @@ var allowed = map[string][]string{
 	"internal/brokers/mem":             {"internal/brokers", "internal/tenancy"},
 	"internal/mothership": {
 		"internal/placement", "internal/profile", "internal/tenancy", "internal/authz", "internal/quota", "internal/rollout",
-		"internal/store", "internal/link", "internal/identitypool"},
+		"internal/store", "internal/link", "internal/identitypool", "internal/clientcertificate"},
 	"internal/rest":                {"wire", "internal/mothership"},
 	"internal/operator":            {"internal/substrate", "internal/brokers", "internal/profile", "internal/rollout"},
 	"internal/satellite":           {"internal/link", "internal/operator", "internal/brokers", "internal/tenancy", "internal/pki", "internal/durable", "internal/jwks"},
-	"internal/gateway":             {"internal/tenancy", "internal/authz", "internal/quota", "internal/usage", "internal/scram", "internal/oauthbearer", "internal/identitypool", "internal/proxyprotocol"},
+	"internal/gateway":             {"internal/tenancy", "internal/authz", "internal/quota", "internal/usage", "internal/scram", "internal/oauthbearer", "internal/identitypool", "internal/clientcertificate", "internal/proxyprotocol"},
 	"internal/gateway/gatewaytest": {"internal/gateway", "internal/tenancy", "internal/kafkatest"}, // gateways in front of a real engine, for tests of the gateway and of its second face
 	"internal/kafkarest":           {"internal/authz", "internal/gateway", "internal/tenancy"},
 	"internal/balancer":            {},
-	"internal/scram":               {},                       // how clients prove who they are: messages in, messages out
-	"internal/oauthbearer":         {},                       // the same, with tokens of an identity provider
-	"internal/identitypool":        {},                       // the filters and claims of identity pools: the mothership checks them, the gateway evaluates them
-	"internal/jwks":                {"internal/oauthbearer"}, // the public keys of identity providers, fetched for the satellite
-	"internal/proxyprotocol":       {},                       // the client's address through a balancer
+	"internal/scram":               {},                             // how clients prove who they are: messages in, messages out
+	"internal/oauthbearer":         {},                             // the same, with tokens of an identity provider
+	"internal/clientcertificate":   {},                             // certificate authorities of tenants and what they signed: the mothership checks uploads, the gateway verifies clients
+	"internal/identitypool":        {"internal/clientcertificate"}, // the filters and claims of identity pools: the mothership checks them, the gateway evaluates them
+	"internal/jwks":                {"internal/oauthbearer"},       // the public keys of identity providers, fetched for the satellite
+	"internal/proxyprotocol":       {},                             // the client's address through a balancer
 	"internal/dns":                 {},
 	"internal/durable":             {}, // files that survive a crash, for whoever keeps any
 	"internal/pace":                {}, // when a loop takes its next step: for the wiring and the simulation

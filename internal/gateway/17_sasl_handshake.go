@@ -22,6 +22,8 @@ import (
 // * On an authenticated connection it begins a re-authentication (KIP-368). Whether the mechanism is the same one is
 //   said in SaslAuthenticate, as a broker does.
 //
+// * On a connection that logged in with a client certificate it is ILLEGAL_SASL_STATE, as on a broker's SSL listener.
+//
 // Version notes:
 // * v1: SaslAuthenticate carries the SASL exchange
 
@@ -32,6 +34,8 @@ func saslHandshake(_ context.Context, s *session, request *kmsg.SASLHandshakeReq
 	mechanisms := st.mechanisms()
 	response.SupportedMechanisms = mechanisms
 	switch {
+	case c.authenticated && c.mechanism == "":
+		response.ErrorCode, response.SupportedMechanisms = kerr.IllegalSaslState.Code, nil
 	case request.Version == 0:
 		response.ErrorCode = kerr.UnsupportedVersion.Code
 		c.closing = refusedError{"SaslHandshake version 0 is not served; the client must send version 1"}

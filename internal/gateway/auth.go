@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"regexp"
@@ -103,6 +104,8 @@ type admission struct {
 	identity Identity
 	tenant   tenancy.Tenant
 	hash     string // of what the connection was opened with, for state.admits
+	// certificate is the client's, where it was what opened the connection.
+	certificate *x509.Certificate
 	// lifetime is how long it is good for; 0 is for as long as the state admits it.
 	lifetime time.Duration
 }
@@ -144,7 +147,7 @@ func (c *connection) admit(a admission) error {
 	if old := c.session.Identity; c.authenticated && (old.PrincipalID != a.identity.PrincipalID || old.LogicalClusterID != a.identity.LogicalClusterID) {
 		return refusedError{"a connection cannot change its principal or cluster by authenticating again"}
 	}
-	if err := c.gateway.register(c, a.identity, a.hash); err != nil {
+	if err := c.gateway.register(c, a); err != nil {
 		return refusedError{err.Error()}
 	}
 	c.admitted(a.identity, a.tenant)

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -43,15 +44,18 @@ type connection struct {
 	// What follows belongs to the read loop.
 	session       *session
 	authenticated bool
-	mechanism     string    // of its first SaslHandshake; "" before that
-	visit         *visit    // until it is authenticated; nil inside the process
-	exchange      *exchange // between SaslHandshake and the last SaslAuthenticate
-	expires       time.Time // when the session is over; zero: never
-	deadline      time.Time // until which the client must be authenticated
-	closing       error     // set by a handler: close once its answer is sent
-	upstream      *upstream
-	request       inbound
-	head          [sizeBytes + fixedHeaderBytes]byte // of the request that is read
+	mechanism     string // of its first SaslHandshake; "" before that
+	visit         *visit // until it is authenticated; nil inside the process
+	// presented is the client's certificate until it has logged in with it; it is not verified before.
+	presented *x509.Certificate
+	expiry    *time.Timer // ends the connection with its certificate; nil without
+	exchange  *exchange   // between SaslHandshake and the last SaslAuthenticate
+	expires   time.Time   // when the session is over; zero: never
+	deadline  time.Time   // until which the client must be authenticated
+	closing   error       // set by a handler: close once its answer is sent
+	upstream  *upstream
+	request   inbound
+	head      [sizeBytes + fixedHeaderBytes]byte // of the request that is read
 	// For the raw lane.
 	writable, readable topicCache
 	marks              []mark
@@ -63,6 +67,7 @@ type connection struct {
 	registered     bool
 	identity       Identity
 	credentialHash string
+	certificate    *x509.Certificate // what it logged in with; nil: something else
 }
 
 // slot is one response that the client waits for.
@@ -102,7 +107,7 @@ func protocolErrorf(format string, args ...any) error {
 func (g *Gateway) newConnection(raw net.Conn, host string, node int32) *connection {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	c := &connection{
-		gateway: g, wire: &wire{Conn: raw}, host: host, node: node,
+		gateway: g, wire: &wire{Conn: raw, mayRead: noLimit}, host: host, node: node,
 		ctx: ctx, cancel: cancel, use: g.uses.nobody,
 		waiting:  newQueue(g.config.Limits.InFlight),
 		done:     make(chan struct{}),

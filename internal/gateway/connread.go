@@ -35,11 +35,10 @@ func (c *connection) readRequest(in *inbound) error {
 		return err
 	}
 	limits := &c.gateway.config.Limits
-	c.allowRead(limits.IdleTimeout)
 	head := c.head[:]
-	n, err := io.ReadAtLeast(c.client, head, sizeBytes)
+	n, err := c.readHead(head)
 	if err != nil {
-		return c.readError(err, n > 0)
+		return err
 	}
 	size := int64(binary.BigEndian.Uint32(head)) - fixedHeaderBytes
 	if size < 0 || size > int64(max(limits.RequestBytes, limits.ProduceBytes)) {
@@ -71,9 +70,32 @@ func (c *connection) readRequest(in *inbound) error {
 	return nil
 }
 
+// readHead reads at least the size of a request. A client that asks nothing for as long as one may that has not logged
+// in, and has a certificate, has nothing to do in order to log in: it is admitted, so that it counts where it belongs.
+func (c *connection) readHead(head []byte) (n int, err error) {
+	for {
+		c.allowRead(c.gateway.config.Limits.IdleTimeout)
+		n, err := io.ReadAtLeast(c.client, head, sizeBytes)
+		if err == nil {
+			return n, nil
+		}
+		if n > 0 || !timedOut(err) || !c.mayUseCertificate() {
+			return n, c.readError(err, n > 0)
+		}
+		if err := c.logInWithCertificate(); err != nil {
+			return 0, err
+		}
+	}
+}
+
 // admitRequest checks key, version and size.
 func (c *connection) admitRequest(in *inbound, size int64) error {
 	limits := &c.gateway.config.Limits
+	if c.mayUseCertificate() && !beforeAuthentication(in.key) {
+		if err := c.logInWithCertificate(); err != nil {
+			return err
+		}
+	}
 	limit := limits.RequestBytes
 	switch {
 	case !c.authenticated:
@@ -100,7 +122,7 @@ func (c *connection) admitRequest(in *inbound, size int64) error {
 		return protocolErrorf("%s version %d is not offered, only %d to %d", kmsg.NameForKey(in.key), in.version, entry.min, entry.max)
 	}
 	if !c.authenticated && !entry.unauthenticated {
-		return protocolErrorf("%s before authentication; the client must use SASL over TLS (security.protocol=SASL_SSL) with an API key", kmsg.NameForKey(in.key))
+		return protocolErrorf("%s before authentication; the client must use SASL over TLS (security.protocol=SASL_SSL) with an API key, or have a client certificate", kmsg.NameForKey(in.key))
 	}
 	in.entry = entry
 	return c.checkSession(in.key)
@@ -138,14 +160,18 @@ func (c *connection) readBody(in *inbound, size int) error {
 	return nil
 }
 
-func (c *connection) readError(err error, inFrame bool) error {
+func timedOut(err error) bool {
 	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+func (c *connection) readError(err error, inFrame bool) error {
 	switch {
 	case errors.Is(err, io.EOF) && !inFrame:
 		return errClientLeft
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return protocolErrorf("the client closed the connection in the middle of a request")
-	case errors.As(err, &timeout) && timeout.Timeout():
+	case timedOut(err):
 		switch {
 		case !c.authenticated:
 			return protocolErrorf("the client did not authenticate within %s", c.gateway.config.Limits.AuthenticationTimeout)

@@ -19,6 +19,7 @@ func (g *Gateway) noteEnd(c *connection, reason error) {
 	var handshake handshakeError
 	var refused refusedError
 	var keyRefused keyRefusedError
+	var certificateRefused certificateRefusedError
 	switch gone := g.state.Load().admits(session.Identity, c.credentialHash); {
 	case errors.As(reason, &keyRefused):
 		entry.Rule, text, fix = "authentication", keyRefused.Error(), "create a key with `orrery api-key create --resource CLUSTER`, or correct the secret"
@@ -26,6 +27,18 @@ func (g *Gateway) noteEnd(c *connection, reason error) {
 		if key, known := g.state.Load().credential(keyRefused.keyID); known {
 			session.LogicalClusterID = key.LogicalClusterID
 		}
+	case errors.As(reason, &certificateRefused):
+		entry.Rule, text, fix = "certificate", certificateRefused.Error(), "see `orrery certificate-authority list` and `orrery certificate-pool list`, or give the client another certificate"
+		entry.ResourceType, entry.Resource = "certificate", certificateRefused.certificate
+		for _, id := range certificateRefused.clusters {
+			told := session
+			told.LogicalClusterID = id
+			entry.Reason, entry.Fix = shortened(text), fix
+			g.note(&told, entry, func(*Entry) {})
+		}
+		return
+	case errors.Is(reason, errCertificateOver):
+		entry.Rule, text, fix = "certificate", errCertificateOver.Error(), "give the client a certificate that is valid for longer"
 	case errors.As(reason, &refused):
 		entry.Rule, text, fix = "authentication", refused.Error(), "use the settings that `orrery kafka client-config` prints"
 	case errors.Is(reason, errTooManyConnections):

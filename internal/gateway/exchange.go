@@ -18,7 +18,7 @@ func (s *state) mechanisms() []string {
 	if s.logins.scram != nil {
 		offered = append(offered, scram.SHA256, scram.SHA512)
 	}
-	if s.logins.pools.size > 0 {
+	if s.logins.providers.size > 0 {
 		offered = append(offered, mechanismToken)
 	}
 	return offered

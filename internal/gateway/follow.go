@@ -164,7 +164,7 @@ func (g *Gateway) apply(records []stateRecord) {
 		if !c.registered {
 			continue
 		}
-		if err := next.admits(c.identity, c.credentialHash); err != nil {
+		if err := next.stillAdmits(c, g.config.Now()); err != nil {
 			victims = append(victims, ended{c, err})
 		}
 	}

@@ -119,6 +119,10 @@ func New(config Config) (*Gateway, error) {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
+	config.TLS = config.TLS.Clone()
+	// Every client is asked for a certificate, so that asking tells nobody that some tenant has a certificate authority;
+	// ClientCAs stays empty, so their names are told to nobody either. What it is good for is seen at the login.
+	config.TLS.ClientAuth = tls.RequestClientCert
 	if config.Journal == nil {
 		config.Journal = NewJournal()
 	}

@@ -125,6 +125,9 @@ func (g *Gateway) track(c *connection) bool {
 func (g *Gateway) untrack(c *connection) {
 	c.end(errClientLeft) // where nothing else ended it
 	g.doorway.leave(c.visit)
+	if c.expiry != nil {
+		c.expiry.Stop()
+	}
 	close(c.done)
 	if c.use != g.uses.nobody {
 		g.uses.close(c.use, c.opened)
@@ -137,13 +140,13 @@ func (g *Gateway) untrack(c *connection) {
 }
 
 // register binds a connection to an identity, unless its key or cluster is gone by now.
-func (g *Gateway) register(c *connection, identity Identity, hash string) error {
+func (g *Gateway) register(c *connection, a admission) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if err := g.state.Load().admits(identity, hash); err != nil {
+	if err := g.state.Load().admits(a.identity, a.hash); err != nil {
 		return err
 	}
-	c.registered, c.identity, c.credentialHash = true, identity, hash
+	c.registered, c.identity, c.credentialHash, c.certificate = true, a.identity, a.hash, a.certificate
 	return nil
 }
 
@@ -163,14 +166,17 @@ func (c *connection) handshake() error {
 	if first[0] != tlsHandshakeRecord {
 		return errPlaintext
 	}
-	c.wire.first = first
+	c.wire.first, c.wire.mayRead = first, limits.UnauthenticatedBytes
 	conn := tls.Server(c.wire, c.gateway.config.TLS)
 	ctx, cancel := context.WithTimeout(c.ctx, limits.HandshakeTimeout)
 	defer cancel()
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return handshakeError{err}
 	}
-	c.client = conn
+	c.client, c.wire.mayRead = conn, noLimit
+	if chain := conn.ConnectionState().PeerCertificates; len(chain) > 0 {
+		c.presented = chain[0]
+	}
 	return nil
 }
 
@@ -213,7 +219,7 @@ func (g *Gateway) Connect(_ context.Context, caller Caller, node int32) (net.Con
 	}
 	st := g.state.Load()
 	key, _ := st.credential(caller.APIKeyID)
-	if err := g.register(c, caller.Identity, key.hash); err != nil {
+	if err := g.register(c, admission{identity: caller.Identity, hash: key.hash}); err != nil {
 		near.Close()
 		g.untrack(c)
 		return nil, refused(err)

@@ -17,6 +17,8 @@ type logins struct {
 	providers registry[identityProvider]    // by op-…
 	pools     registry[identityPool]        // by pool-…
 	keySets   registry[*oauthbearer.KeySet] // by op-…
+	// certificates is what client certificates are looked up in.
+	certificates certificateLogins
 }
 
 // identityProvider is an identity provider and the hash of its record.
@@ -25,16 +27,20 @@ type identityProvider struct {
 	hash string
 }
 
-// identityPool is an identity pool, ready to be asked, and the hash of its record.
+// identityPool is an identity pool, ready to be asked, and the hash of its record. It has one of the filters.
 type identityPool struct {
 	tenancy.IdentityPool
-	filter *identitypool.Filter
-	hash   string
+	filter       *identitypool.Filter
+	certificates *identitypool.CertificateFilter
+	hash         string
 }
 
 // edition returns logins that may be changed.
 func (l *logins) edition() logins {
-	return logins{scram: l.scram, providers: l.providers.edition(), pools: l.pools.edition(), keySets: l.keySets.edition()}
+	return logins{
+		scram: l.scram, providers: l.providers.edition(), pools: l.pools.edition(), keySets: l.keySets.edition(),
+		certificates: l.certificates.edition(),
+	}
 }
 
 // apply takes a record of one of the kinds for logins, and leaves others, of a newer version.
@@ -45,7 +51,12 @@ func (l *logins) apply(kind, id string, deleted bool, record tenancy.StateRecord
 	case tenancy.StateIdentityProvider:
 		return put(&l.providers, id, deleted, record, parseIdentityProvider)
 	case tenancy.StateIdentityPool:
-		return put(&l.pools, id, deleted, record, parseIdentityPool)
+		before, _ := l.pools.get(id)
+		err := put(&l.pools, id, deleted, record, parseIdentityPool)
+		l.movePool(id, before)
+		return err
+	case tenancy.StateCertificateAuthority:
+		return l.applyAuthority(id, deleted, record)
 	case tenancy.StateKeySet:
 		return put(&l.keySets, id, deleted, record, parseKeySet)
 	}
@@ -84,11 +95,19 @@ func parseIdentityPool(id string, record tenancy.StateRecord) (identityPool, err
 	if p.IdentityPoolID != id || p.IdentityProviderID == "" || p.OrganizationID == "" {
 		return identityPool{}, fmt.Errorf("the identity pool %q of identity provider %q and organization %q is not complete", p.IdentityPoolID, p.IdentityProviderID, p.OrganizationID)
 	}
+	pool := identityPool{IdentityPool: p, hash: orrery.Hash(record.Content)}
+	if p.Certificates {
+		if err := identitypool.CheckIdentifier(p.IdentityClaim); err != nil {
+			return identityPool{}, err
+		}
+		pool.certificates, err = identitypool.CompileCertificate(p.Filter)
+		return pool, err
+	}
 	if err := identitypool.CheckClaim(p.IdentityClaim); err != nil {
 		return identityPool{}, err
 	}
-	filter, err := identitypool.Compile(p.Filter)
-	return identityPool{p, filter, orrery.Hash(record.Content)}, err
+	pool.filter, err = identitypool.Compile(p.Filter)
+	return pool, err
 }
 
 func parseKeySet(id string, record tenancy.StateRecord) (*oauthbearer.KeySet, error) {
@@ -102,12 +121,24 @@ func parseKeySet(id string, record tenancy.StateRecord) (*oauthbearer.KeySet, er
 	return oauthbearer.ParseKeySet(keys.JWKS)
 }
 
-// poolInForce returns an identity pool with its provider, both of one organization, and the hash of the two.
+// poolInForce returns an identity pool for tokens with its provider, both of one organization, and the hash of the two.
 func (l *logins) poolInForce(id string) (pool identityPool, provider identityProvider, hash string, ok bool) {
 	pool, ok = l.pools.get(id)
-	if !ok {
+	if !ok || pool.Certificates {
 		return identityPool{}, identityProvider{}, "", false
 	}
 	provider, ok = l.providers.get(pool.IdentityProviderID)
 	return pool, provider, pool.hash + provider.hash, ok && provider.OrganizationID == pool.OrganizationID
+}
+
+// poolHash returns the hash of an identity pool in force and what it belongs to; it tells whether that is still what a
+// connection was opened with.
+func (l *logins) poolHash(id string) (hash string, ok bool) {
+	pool, _ := l.pools.get(id)
+	if !pool.Certificates {
+		_, _, hash, ok = l.poolInForce(id)
+		return hash, ok
+	}
+	a, ok := l.certificates.authorities.get(pool.IdentityProviderID)
+	return pool.hash + a.hash, ok && a.OrganizationID == pool.OrganizationID
 }

@@ -13,11 +13,11 @@ import (
 // Identity is who a connection belongs to, fixed by its authentication.
 type Identity struct {
 	OrganizationID, EnvironmentID, LogicalClusterID string
-	// PrincipalID is the owner of the API key, u-… or sa-…, or with a token the identity pool, pool-….
+	// PrincipalID is the owner of the API key, u-… or sa-…, or with a token or certificate the identity pool, pool-….
 	PrincipalID string
-	APIKeyID    string // "" with a token
-	// Subject is who a token says that it is for, in the claim that the identity pool names: for logs, it gives no
-	// rights. "" with an API key.
+	APIKeyID    string // "" with a token or certificate
+	// Subject is who a token or certificate says that it is for, in the claim or part that the identity pool names: for
+	// logs, it gives no rights. "" with an API key.
 	Subject string
 }
 

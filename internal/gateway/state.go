@@ -52,8 +52,8 @@ func (s *state) endpoint(node int32) (host string, port int32, ok bool) {
 // on, and else why not.
 func (s *state) admits(identity Identity, hash string) error {
 	if identity.APIKeyID == "" {
-		if _, _, now, ok := s.logins.poolInForce(identity.PrincipalID); !ok || now != hash {
-			return fmt.Errorf("the identity pool %s or its identity provider was deleted or changed", identity.PrincipalID)
+		if now, ok := s.logins.poolHash(identity.PrincipalID); !ok || now != hash {
+			return fmt.Errorf("the identity pool %s, or its identity provider or certificate authority, was deleted or changed", identity.PrincipalID)
 		}
 	} else if key, known := s.credential(identity.APIKeyID); !known || key.hash != hash {
 		return fmt.Errorf("the API key %s was deleted or changed", identity.APIKeyID)

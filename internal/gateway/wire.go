@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"net"
 	"sync"
 	"time"
@@ -11,6 +12,8 @@ import (
 type wire struct {
 	net.Conn
 	first []byte // was read already
+	// mayRead is how many bytes may still be read; noLimit after the handshake.
+	mayRead int
 
 	// The reader may wait until a moment between readFrom and readTo; armed is the deadline that is set.
 	readFrom, readTo, armed time.Time
@@ -19,6 +22,11 @@ type wire struct {
 	mu      sync.Mutex // TLS answers a key update from the reading goroutine
 	pending *buffer    // while corked
 }
+
+const noLimit = -1
+
+// errHandshakeSize is a client that sends more in its handshake than a chain of certificates needs.
+var errHandshakeSize = errors.New("the client's handshake is too large")
 
 // deadlineSlack is the part of a timeout by which it may take longer, so that not every request sets a deadline.
 const deadlineSlack = 8
@@ -44,7 +52,15 @@ func (w *wire) Read(b []byte) (int, error) {
 			return 0, err
 		}
 	}
-	return w.Conn.Read(b)
+	if w.mayRead == noLimit {
+		return w.Conn.Read(b)
+	}
+	if w.mayRead == 0 {
+		return 0, errHandshakeSize
+	}
+	n, err := w.Conn.Read(b[:min(len(b), w.mayRead)])
+	w.mayRead -= n
+	return n, err
 }
 
 // allowWrite gives the writes that follow at least a timeout to end.

@@ -55,9 +55,13 @@ func Identity(claims map[string]json.RawMessage, claim string) (string, error) {
 		return "", fmt.Errorf("%w: it has no claim %s", ErrIdentity, claim)
 	}
 	var identity string
-	if json.Unmarshal(document, &identity) != nil || identity == "" || len(identity) > maxIdentity ||
-		strings.ContainsFunc(identity, func(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError }) {
+	if json.Unmarshal(document, &identity) != nil || !printable(identity) {
 		return "", fmt.Errorf("%w: its claim %s is not a name of at most %d printable bytes", ErrIdentity, claim, maxIdentity)
 	}
 	return identity, nil
+}
+
+// printable reports whether a name is fit for logs.
+func printable(name string) bool {
+	return name != "" && len(name) <= maxIdentity && !strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError })
 }

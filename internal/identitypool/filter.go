@@ -1,6 +1,7 @@
-// Package identitypool evaluates what an identity pool says about the claims of a token: whether the filter lets it
-// use the pool, and who the claim says that it is. Filters are CEL, the Common Expression Language
-// (https://cel.dev), as in the public service: claims.aud == "kafka" && claims.sub.startsWith("svc-").
+// Package identitypool evaluates what an identity pool says about the claims of a token or about a client's
+// certificate: whether the filter lets it use the pool, and who it says that it is. Filters are CEL, the Common
+// Expression Language (https://cel.dev), as in the public service:
+// claims.aud == "kafka" && claims.sub.startsWith("svc-"), or O == "Example" && CN.endsWith(".orders").
 package identitypool
 
 import (
@@ -28,33 +29,40 @@ const (
 // ErrFilter is a token that a filter does not let in. Its text holds nothing of the token.
 var ErrFilter = errors.New("the identity pool's filter does not let the token in")
 
-// Filter is a compiled filter. It is for concurrent use.
+// Filter is a compiled filter over claims. It is for concurrent use.
 type Filter struct{ program cel.Program }
 
-// environment is what filters may use: claims, the standard operators and functions, and the macros has, all, exists
+// environment is what filters may use: variables, the standard operators and functions, and the macros has, all, exists
 // and exists_one. The macros that build lists are left out.
-func environment() (*cel.Env, error) {
-	return cel.NewEnv(
-		cel.Variable("claims", cel.MapType(cel.StringType, cel.DynType)),
+func environment(variables []cel.EnvOption) (*cel.Env, error) {
+	return cel.NewEnv(append(variables,
 		cel.ClearMacros(), cel.Macros(cel.HasMacro, cel.AllMacro, cel.ExistsMacro, cel.ExistsOneMacro),
 		cel.CrossTypeNumericComparisons(true), // a number in JSON has no type
 		cel.ParserRecursionLimit(maxDepth), cel.ParserExpressionSizeLimit(MaxFilter),
-	)
+	)...)
 }
 
-// Compile reads a filter. The error is Invalid, about the field /filter, and says where it is wrong.
+// Compile reads a filter over claims. The error is Invalid, about the field /filter, and says where it is wrong.
 func Compile(filter string) (*Filter, error) {
+	program, err := compile(filter, "claims", cel.Variable("claims", cel.MapType(cel.StringType, cel.DynType)))
+	if err != nil {
+		return nil, err
+	}
+	return &Filter{program}, nil
+}
+
+func compile(filter, over string, variables ...cel.EnvOption) (cel.Program, error) {
 	if n := utf8.RuneCountInString(filter); n == 0 || n > MaxFilter || !utf8.ValidString(filter) {
 		return nil, orrery.InvalidField("/filter", "the filter has %d characters; 1 to %d, in UTF-8, are allowed", n, MaxFilter)
 	}
-	env, err := environment()
+	env, err := environment(variables)
 	if err != nil {
 		return nil, fmt.Errorf("making the environment of filters: %w", err)
 	}
 	ast, issues := env.Compile(filter)
 	if issues.Err() != nil {
 		first := issues.Errors()[0]
-		return nil, orrery.InvalidField("/filter", "the filter is not a CEL expression over claims: %s, at %s", clip(first.Message), place(first))
+		return nil, orrery.InvalidField("/filter", "the filter is not a CEL expression over %s: %s, at %s", over, clip(first.Message), place(first))
 	}
 	if !ast.OutputType().IsExactType(cel.BoolType) && !ast.OutputType().IsExactType(cel.DynType) {
 		return nil, orrery.InvalidField("/filter", "the filter gives %s; it must be true or false", ast.OutputType())
@@ -63,7 +71,7 @@ func Compile(filter string) (*Filter, error) {
 	if err != nil {
 		return nil, orrery.InvalidField("/filter", "the filter cannot be evaluated: %s", clip(err.Error()))
 	}
-	return &Filter{program}, nil
+	return program, nil
 }
 
 func place(e *common.Error) string {

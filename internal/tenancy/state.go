@@ -19,14 +19,15 @@ const StateVersion = 1
 
 // Kinds of record in _orrery_tenants, the first half of the key.
 const (
-	StateTenant           = "tenant"            // tenant/lkc-…
-	StateCredential       = "credential"        // credential/KEY
-	StateBinding          = "binding"           // binding/rb-…
-	StateSaltKey          = "salt-key"          // salt-key/pkc-…
-	StateIdentityProvider = "identity-provider" // identity-provider/op-…
-	StateIdentityPool     = "identity-pool"     // identity-pool/pool-…
-	StateKeySet           = "key-set"           // key-set/op-…: KeySet, written by the satellite itself
-	StateEndpoints        = "endpoints"         // endpoints/pkc-…: orrery.Endpoints, written by the satellite itself
+	StateTenant               = "tenant"                // tenant/lkc-…
+	StateCredential           = "credential"            // credential/KEY
+	StateBinding              = "binding"               // binding/rb-…
+	StateSaltKey              = "salt-key"              // salt-key/pkc-…
+	StateIdentityProvider     = "identity-provider"     // identity-provider/op-…
+	StateIdentityPool         = "identity-pool"         // identity-pool/pool-…
+	StateCertificateAuthority = "certificate-authority" // certificate-authority/op-…
+	StateKeySet               = "key-set"               // key-set/op-…: KeySet, written by the satellite itself
+	StateEndpoints            = "endpoints"             // endpoints/pkc-…: orrery.Endpoints, written by the satellite itself
 )
 
 // StateACL is the kind of the records in _orrery_acls, acl/lkc-…/ID, each with one ACL (authz.ACL, whose ID it is).
@@ -119,6 +120,24 @@ type IdentityPool struct {
 	OrganizationID     string `json:"organization_id"`
 	IdentityClaim      string `json:"identity_claim"`
 	Filter             string `json:"filter"`
+	// Certificates says that the pool is of a certificate authority: IdentityProviderID is that one's, IdentityClaim a
+	// part of a certificate, and Filter about such parts. LogicalClusterID is then the cluster to which certificates
+	// lead, "" the organization's only one on the physical cluster, and CreatedAt decides between pools.
+	Certificates     bool      `json:"certificates,omitempty"`
+	LogicalClusterID string    `json:"logical_cluster_id,omitempty"`
+	CreatedAt        time.Time `json:"created_at,omitzero"`
+}
+
+// CertificateAuthority is a certificate authority of an organization as a physical cluster knows it, wherever its
+// organization has a cluster; content of link kind "certificate-authority" (whose id is pkc-…/op-…) and of state kind
+// "certificate-authority" (whose id is op-…).
+type CertificateAuthority struct {
+	PhysicalClusterID      string `json:"physical_cluster_id"`
+	CertificateAuthorityID string `json:"certificate_authority_id"`
+	OrganizationID         string `json:"organization_id"`
+	// CertificateChain and RevocationLists are PEM.
+	CertificateChain string `json:"certificate_chain"`
+	RevocationLists  string `json:"revocation_lists,omitempty"`
 }
 
 // KeySet is the public keys of an identity provider as its satellite fetched them last; content of state kind
