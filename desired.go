@@ -7,14 +7,15 @@ import (
 
 // Kinds of desired record, the first half of a record's key on the link.
 const (
-	DesiredPSC              = "psc"               // id pkc-…; content PSCSpec
-	DesiredTenant           = "tenant"            // id lkc-…; content tenancy.Tenant
-	DesiredCredential       = "credential"        // id pkc-…/KEY; content tenancy.Credential
-	DesiredBinding          = "binding"           // id pkc-…/rb-…; content tenancy.Binding
-	DesiredSaltKey          = "salt-key"          // id pkc-…; content tenancy.SaltKey
-	DesiredIdentityProvider = "identity-provider" // id pkc-…/op-…; content tenancy.IdentityProvider
-	DesiredIdentityPool     = "identity-pool"     // id pkc-…/pool-…; content tenancy.IdentityPool
-	ReportSatellite         = "satellite"         // status only: id sat-…; content Satellite
+	DesiredPSC                  = "psc"                   // id pkc-…; content PSCSpec
+	DesiredTenant               = "tenant"                // id lkc-…; content tenancy.Tenant
+	DesiredCredential           = "credential"            // id pkc-…/KEY; content tenancy.Credential
+	DesiredBinding              = "binding"               // id pkc-…/rb-…; content tenancy.Binding
+	DesiredSaltKey              = "salt-key"              // id pkc-…; content tenancy.SaltKey
+	DesiredIdentityProvider     = "identity-provider"     // id pkc-…/op-…; content tenancy.IdentityProvider
+	DesiredIdentityPool         = "identity-pool"         // id pkc-…/pool-…; content tenancy.IdentityPool
+	DesiredCertificateAuthority = "certificate-authority" // id pkc-…/op-…; content tenancy.CertificateAuthority
+	ReportSatellite             = "satellite"             // status only: id sat-…; content Satellite
 )
 
 // Desired is the mothership's outbox: one record of desired state for one satellite, with what was published of

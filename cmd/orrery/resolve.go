@@ -171,3 +171,40 @@ func identityPool(ctx context.Context, api *client.Client, providerID, reference
 	}
 	return pick(pools, "identity pool", reference, identityPoolName)
 }
+
+func certificateAuthorityName(a wire.CertificateAuthority) (id, name string) {
+	return a.ID, a.DisplayName
+}
+
+func certificatePoolName(i wire.CertificatePool) (id, name string) { return i.ID, i.DisplayName }
+
+// certificateAuthority finds a certificate authority; reference "" is the only one.
+func certificateAuthority(ctx context.Context, api *client.Client, reference string) (wire.CertificateAuthority, error) {
+	if orrery.HasPrefix(reference, orrery.PrefixIdentityProvider) {
+		return api.GetCertificateAuthority(ctx, reference)
+	}
+	authorities, err := collect(api.ListCertificateAuthorities(ctx))
+	switch {
+	case err != nil:
+		return wire.CertificateAuthority{}, err
+	case reference != "":
+		return pick(authorities, "certificate authority", reference, certificateAuthorityName)
+	case len(authorities) == 0:
+		return wire.CertificateAuthority{}, failed("orrery certificate-authority create --help", "there is no certificate authority yet").withCode(orrery.NotFound)
+	case len(authorities) > 1:
+		return wire.CertificateAuthority{}, usageError(choices(authorities, certificateAuthorityName), "there are %d certificate authorities: say which with --authority", len(authorities))
+	}
+	return authorities[0], nil
+}
+
+// certificatePool finds an identity pool of a certificate authority.
+func certificatePool(ctx context.Context, api *client.Client, authorityID, reference string) (wire.CertificatePool, error) {
+	if orrery.HasPrefix(reference, orrery.PrefixIdentityPool) {
+		return api.GetCertificatePool(ctx, authorityID, reference)
+	}
+	pools, err := collect(api.ListCertificatePools(ctx, authorityID))
+	if err != nil {
+		return wire.CertificatePool{}, err
+	}
+	return pick(pools, "certificate pool", reference, certificatePoolName)
+}

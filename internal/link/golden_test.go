@@ -49,6 +49,12 @@ func golden(t *testing.T) map[string]link.Message {
 		"identity-pool": {orrery.DesiredIdentityPool, "pkc-bcdf01/pool-bcdf08", false, tenancy.IdentityPool{
 			PhysicalClusterID: "pkc-bcdf01", IdentityPoolID: "pool-bcdf08", IdentityProviderID: "op-bcdf07", OrganizationID: "3f1d7a52-0000-4000-8000-000000000000",
 			IdentityClaim: "claims.sub", Filter: `claims.group == "eng"`}},
+		"certificate-pool": {orrery.DesiredIdentityPool, "pkc-bcdf01/pool-bcdf09", false, tenancy.IdentityPool{
+			PhysicalClusterID: "pkc-bcdf01", IdentityPoolID: "pool-bcdf09", IdentityProviderID: "op-bcdf0b", OrganizationID: "3f1d7a52-0000-4000-8000-000000000000",
+			IdentityClaim: "CN", Filter: `O == "Example"`, Certificates: true, LogicalClusterID: "lkc-bcdf02", CreatedAt: at}},
+		"certificate-authority": {orrery.DesiredCertificateAuthority, "pkc-bcdf01/op-bcdf0b", false, tenancy.CertificateAuthority{
+			PhysicalClusterID: "pkc-bcdf01", CertificateAuthorityID: "op-bcdf0b", OrganizationID: "3f1d7a52-0000-4000-8000-000000000000",
+			CertificateChain: "-----BEGIN CERTIFICATE-----\n", RevocationLists: "-----BEGIN X509 CRL-----\n"}},
 		"key-set-status": {orrery.DesiredIdentityProvider, "pkc-bcdf01/op-bcdf07", false, orrery.Status{
 			Generation: generation, Applied: true, KeySet: &orrery.KeySetStatus{
 				Keys:    []orrery.PublicKey{{KeyType: "RSA", KeyID: "k1", Algorithm: "RS256", Use: "sig"}},

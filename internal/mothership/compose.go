@@ -14,11 +14,12 @@ import (
 // Keys of the compose queue are keys of desired records (psc/…, tenant/…, credential/…, binding/…) and these, which
 // stand for many records.
 const (
-	composeAPIKey           = "key/"              // + KEY: its credential wherever it is or is to be
-	composeRoleBinding      = "rolebinding/"      // + rb-…: its binding wherever it is or is to be
-	composeIdentityProvider = "identityprovider/" // + op-…: its record wherever it is or is to be
-	composeIdentityPool     = "identitypool/"     // + pool-…: its record wherever it is or is to be
-	composeOrganization     = "organization/"     // + pkc-…/ORGANIZATION: all that eachShared has of one organization there
+	composeAPIKey               = "key/"                  // + KEY: its credential wherever it is or is to be
+	composeRoleBinding          = "rolebinding/"          // + rb-…: its binding wherever it is or is to be
+	composeIdentityProvider     = "identityprovider/"     // + op-…: its record wherever it is or is to be
+	composeIdentityPool         = "identitypool/"         // + pool-…: its record wherever it is or is to be
+	composeCertificateAuthority = "certificateauthority/" // + op-…: its record wherever it is or is to be
+	composeOrganization         = "organization/"         // + pkc-…/ORGANIZATION: all that eachShared has of one organization there
 )
 
 // ComposeStep recomputes queued desired records.
@@ -51,6 +52,12 @@ func (t *transaction) composeKey(key string) error {
 			return err
 		}
 		return t.composeShared(orrery.DesiredIdentityPool, id, p.OrganizationID)
+	case strings.HasPrefix(key, composeCertificateAuthority):
+		a, ok, err := find(t.CertificateAuthorities(), id)
+		if err != nil || !ok {
+			return err
+		}
+		return t.composeShared(orrery.DesiredCertificateAuthority, id, a.OrganizationID)
 	case strings.HasPrefix(key, composeOrganization):
 		pscID, organizationID, _ := strings.Cut(strings.TrimPrefix(key, composeOrganization), "/")
 		return t.composeOrganization(pscID, organizationID)
@@ -95,7 +102,7 @@ func (t *transaction) composeOrganization(pscID, organizationID string) error {
 }
 
 // eachShared calls f with the key of each record that an organization may have on a physical cluster beside those
-// of its clusters: Cloud keys, identity providers and pools, and role bindings.
+// of its clusters: Cloud keys, identity providers, certificate authorities and identity pools, and role bindings.
 func (t *transaction) eachShared(pscID, organizationID string, f func(recordKey string) error) error {
 	cloudKeys := store.Query{Where: map[store.Field]string{store.OrganizationID: organizationID, store.ResourceKind: orrery.APIKeyCloud}}
 	err := each(t.APIKeys(), cloudKeys, func(k orrery.APIKey) error {
@@ -113,6 +120,12 @@ func (t *transaction) eachShared(pscID, organizationID string, f func(recordKey 
 	}
 	err = each(t.IdentityPools(), all, func(p orrery.IdentityPool) error {
 		return f(orrery.DesiredIdentityPool + "/" + pscID + "/" + p.ID)
+	})
+	if err != nil {
+		return err
+	}
+	err = each(t.CertificateAuthorities(), all, func(a orrery.CertificateAuthority) error {
+		return f(orrery.DesiredCertificateAuthority + "/" + pscID + "/" + a.ID)
 	})
 	if err != nil {
 		return err

@@ -20,7 +20,7 @@ func (p *platform) identityProvider() mothership.IdentityProvider {
 
 func (p *platform) identityPool(providerID string) orrery.IdentityPool {
 	p.Helper()
-	pool, err := p.m.CreateIdentityPool(p.Context(), p.admin, providerID, mothership.IdentityPoolInput{DisplayName: "apps", IdentityClaim: "claims.sub", Filter: `claims.group == "eng"`})
+	pool, err := p.m.CreateIdentityPool(p.Context(), p.admin, mothership.PoolOwner{ID: providerID}, mothership.IdentityPoolInput{DisplayName: "apps", IdentityClaim: "claims.sub", Filter: `claims.group == "eng"`})
 	p.ok(err)
 	return pool
 }
@@ -54,7 +54,7 @@ func TestIdentityReachesTheClusters(t *testing.T) {
 				t.Errorf("%+v, want %+v", got, want)
 			}
 			filter := "true"
-			_, err = p.m.UpdateIdentityPool(t.Context(), p.admin, provider.ID, pool.ID, mothership.IdentityPoolChange{Filter: &filter})
+			_, err = p.m.UpdateIdentityPool(t.Context(), p.admin, mothership.PoolOwner{ID: provider.ID}, pool.ID, mothership.IdentityPoolChange{Filter: &filter})
 			p.ok(err)
 			if reason, err := p.m.IdentityPoolAwaits(t.Context(), pool.ID); err != nil || reason == "" {
 				t.Errorf("a change that was not sent waits for %q, %v", reason, err)
@@ -74,7 +74,7 @@ func TestIdentityReachesTheClusters(t *testing.T) {
 
 			_, err = p.m.DeleteIdentityProvider(t.Context(), p.admin, provider.ID)
 			p.fails(err, orrery.Conflict)
-			_, err = p.m.DeleteIdentityPool(t.Context(), p.admin, provider.ID, pool.ID)
+			_, err = p.m.DeleteIdentityPool(t.Context(), p.admin, mothership.PoolOwner{ID: provider.ID}, pool.ID)
 			p.ok(err)
 			_, err = p.m.DeleteIdentityProvider(t.Context(), p.admin, provider.ID)
 			p.ok(err)
@@ -166,10 +166,10 @@ func TestIdentityLimitsAndNames(t *testing.T) {
 	p.fails(err, orrery.LimitExceeded)
 	pool := p.identityPool(provider.ID)
 	in := mothership.IdentityPoolInput{DisplayName: "apps", IdentityClaim: "sub", Filter: "true"}
-	_, err = p.m.CreateIdentityPool(t.Context(), p.admin, provider.ID, in)
+	_, err = p.m.CreateIdentityPool(t.Context(), p.admin, mothership.PoolOwner{ID: provider.ID}, in)
 	p.fails(err, orrery.Conflict)
 	in.DisplayName = "more"
-	_, err = p.m.CreateIdentityPool(t.Context(), p.admin, provider.ID, in)
+	_, err = p.m.CreateIdentityPool(t.Context(), p.admin, mothership.PoolOwner{ID: provider.ID}, in)
 	p.fails(err, orrery.LimitExceeded)
 
 	stranger := p.stranger()

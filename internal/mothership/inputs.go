@@ -137,12 +137,40 @@ type IdentityProvider struct {
 	KeySet *orrery.KeySetStatus
 }
 
-// IdentityPoolInput is a new identity pool. Filter is a CEL expression over claims, IdentityClaim a claim's name.
+// CertificateAuthorityInput is a new certificate authority: a chain of certificates and revocation lists, both PEM.
+type CertificateAuthorityInput struct {
+	DisplayName      string
+	Description      string
+	CertificateChain string
+	Filename         string
+	RevocationLists  string
+}
+
+// CertificateAuthorityChange changes the fields that are not nil.
+type CertificateAuthorityChange struct {
+	DisplayName      *string
+	Description      *string
+	CertificateChain *string
+	Filename         *string
+	RevocationLists  *string
+}
+
+// PoolOwner is what an identity pool belongs to, op-…: an identity provider, or with Certificates a certificate
+// authority.
+type PoolOwner struct {
+	ID           string
+	Certificates bool
+}
+
+// IdentityPoolInput is a new identity pool. Filter is a CEL expression over claims, IdentityClaim a claim's name; or
+// over the parts of a certificate, and the name of one. LogicalClusterID, "" or one of the organization's clusters, is
+// for certificates only.
 type IdentityPoolInput struct {
-	DisplayName   string
-	Description   string
-	IdentityClaim string
-	Filter        string
+	DisplayName      string
+	Description      string
+	IdentityClaim    string
+	Filter           string
+	LogicalClusterID string
 }
 
 // IdentityPoolChange changes the fields that are not nil.
@@ -151,6 +179,8 @@ type IdentityPoolChange struct {
 	Description   *string
 	IdentityClaim *string
 	Filter        *string
+	// LogicalClusterID is for certificates only.
+	LogicalClusterID *string
 }
 
 // RoleBindingInput is a new role binding. Principal is User:u-…, User:sa-… or User:pool-….

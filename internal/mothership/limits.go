@@ -7,14 +7,15 @@ import (
 
 // Limits bounds what one organization may have. Reaching one is a LimitExceeded error that names it.
 type Limits struct {
-	EnvironmentsPerOrganization      int
-	ClustersPerEnvironment           int
-	ClustersPerOrganization          int
-	ServiceAccountsPerOrganization   int
-	RoleBindingsPerOrganization      int
-	CloudAPIKeysPerOrganization      int
-	IdentityProvidersPerOrganization int
-	IdentityPoolsPerProvider         int
+	EnvironmentsPerOrganization           int
+	ClustersPerEnvironment                int
+	ClustersPerOrganization               int
+	ServiceAccountsPerOrganization        int
+	RoleBindingsPerOrganization           int
+	CloudAPIKeysPerOrganization           int
+	IdentityProvidersPerOrganization      int
+	IdentityPoolsPerProvider              int // or certificate authority
+	CertificateAuthoritiesPerOrganization int
 	// APIKeysPerCluster is by type of cluster.
 	APIKeysPerCluster map[string]int
 }
@@ -29,14 +30,15 @@ func DefaultLimits() Limits {
 		}
 	}
 	return Limits{
-		EnvironmentsPerOrganization:      25,
-		ClustersPerEnvironment:           20,
-		ClustersPerOrganization:          400,
-		ServiceAccountsPerOrganization:   1000,
-		RoleBindingsPerOrganization:      1000,
-		CloudAPIKeysPerOrganization:      500,
-		IdentityProvidersPerOrganization: 5,
-		IdentityPoolsPerProvider:         100,
-		APIKeysPerCluster:                keys,
+		EnvironmentsPerOrganization:           25,
+		ClustersPerEnvironment:                20,
+		ClustersPerOrganization:               400,
+		ServiceAccountsPerOrganization:        1000,
+		RoleBindingsPerOrganization:           1000,
+		CloudAPIKeysPerOrganization:           500,
+		IdentityProvidersPerOrganization:      5,
+		IdentityPoolsPerProvider:              100,
+		CertificateAuthoritiesPerOrganization: 10,
+		APIKeysPerCluster:                     keys,
 	}
 }

@@ -25,6 +25,9 @@ func (m *Mothership) Resync(ctx context.Context) error {
 		resync(m, store.Tx.IdentityPools, func(p orrery.IdentityPool) []job {
 			return []job{{LoopCompose, composeIdentityPool + p.ID}, {LoopSettle, settleIdentityPool + p.ID}}
 		}),
+		resync(m, store.Tx.CertificateAuthorities, func(a orrery.CertificateAuthority) []job {
+			return []job{{LoopCompose, composeCertificateAuthority + a.ID}, {LoopSettle, settleCertificateAuthority + a.ID}}
+		}),
 		resync(m, store.Tx.ServiceAccounts, func(s orrery.ServiceAccount) []job {
 			return []job{{LoopSettle, settleServiceAccount + s.ID}}
 		}),

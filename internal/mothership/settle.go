@@ -12,18 +12,20 @@ import (
 
 // Keys of the settle queue.
 const (
-	settleAPIKey           = "key/"
-	settleRoleBinding      = "rolebinding/"
-	settleCluster          = "cluster/"
-	settleServiceAccount   = "serviceaccount/"
-	settleIdentityProvider = "identityprovider/"
-	settleIdentityPool     = "identitypool/"
+	settleAPIKey               = "key/"
+	settleRoleBinding          = "rolebinding/"
+	settleCluster              = "cluster/"
+	settleServiceAccount       = "serviceaccount/"
+	settleIdentityProvider     = "identityprovider/"
+	settleIdentityPool         = "identitypool/"
+	settleCertificateAuthority = "certificateauthority/"
 )
 
 // settleOf has, by kind of a desired record pkc-…/ID, the prefix of the settle key of what has the record.
 var settleOf = map[string]string{
 	orrery.DesiredCredential: settleAPIKey, orrery.DesiredBinding: settleRoleBinding,
 	orrery.DesiredIdentityProvider: settleIdentityProvider, orrery.DesiredIdentityPool: settleIdentityPool,
+	orrery.DesiredCertificateAuthority: settleCertificateAuthority,
 }
 
 // SettleStep ends waits: a creation that is in force everywhere becomes usable, one that is past its deadline is
@@ -51,6 +53,8 @@ func (t *transaction) settleKey(key string) error {
 		return t.settleIdentityProvider(id)
 	case settleIdentityPool:
 		return t.settleIdentityPool(id)
+	case settleCertificateAuthority:
+		return t.settleCertificateAuthority(id)
 	}
 	return fmt.Errorf("%q is not a key of the settle queue", key)
 }
@@ -114,7 +118,7 @@ func (t *transaction) settleRoleBinding(id string) error {
 	return t.settleWait(w)
 }
 
-// wait is an API key, role binding, identity provider or identity pool on its way in or out.
+// wait is an API key, role binding, identity provider, certificate authority or identity pool on its way in or out.
 type wait struct {
 	state          orrery.Lifecycle
 	queueKey       string

@@ -47,6 +47,26 @@ func (t *transaction) settleIdentityPool(id string) error {
 	return t.settleWait(w)
 }
 
+func (t *transaction) settleCertificateAuthority(id string) error {
+	a, ok, err := find(t.CertificateAuthorities(), id)
+	if err != nil || !ok {
+		return err
+	}
+	w := wait{
+		state: a.State, queueKey: settleCertificateAuthority + id, organizationID: a.OrganizationID, onlyUsable: true,
+		put: func(state orrery.Lifecycle) error {
+			a.State, a.UpdatedAt = state, t.now
+			return t.CertificateAuthorities().Put(a)
+		},
+		withdraw: func() error { return t.deleteAuthority(a, true) },
+		remove:   func() error { return t.CertificateAuthorities().Delete(id) },
+	}
+	if w.records, err = t.sharedRecords(orrery.DesiredCertificateAuthority, id, a.OrganizationID); err != nil {
+		return err
+	}
+	return t.settleWait(w)
+}
+
 // sharedRecords returns the keys of the desired records that something of an organization may have: one for each
 // physical cluster on which the organization has a cluster.
 func (t *transaction) sharedRecords(kind, id, organizationID string) (keys []string, err error) {
@@ -79,6 +99,19 @@ func (m *Mothership) IdentityProviderAwaits(ctx context.Context, id string) (rea
 			return err
 		}
 		reason, err = m.transaction(tx, m.now()).awaits(orrery.DesiredIdentityProvider, id, p.OrganizationID)
+		return err
+	})
+	return reason, err
+}
+
+// CertificateAuthorityAwaits is like IdentityPoolAwaits, for a certificate authority.
+func (m *Mothership) CertificateAuthorityAwaits(ctx context.Context, id string) (reason string, err error) {
+	err = m.store.View(ctx, func(tx store.Tx) error {
+		a, err := tx.CertificateAuthorities().Get(id)
+		if err != nil {
+			return err
+		}
+		reason, err = m.transaction(tx, m.now()).awaits(orrery.DesiredCertificateAuthority, id, a.OrganizationID)
 		return err
 	})
 	return reason, err

@@ -26,6 +26,8 @@ func (t *transaction) wanted(kind, id string) (satelliteID string, document any,
 		return t.wantedIdentityProvider(id)
 	case orrery.DesiredIdentityPool:
 		return t.wantedIdentityPool(id)
+	case orrery.DesiredCertificateAuthority:
+		return t.wantedCertificateAuthority(id)
 	case orrery.DesiredSaltKey:
 		return t.wantedSaltKey(id)
 	}

@@ -33,9 +33,29 @@ func (t *transaction) wantedIdentityPool(id string) (string, any, error) {
 	if err != nil || !hosts {
 		return "", nil, err
 	}
-	return satelliteID, tenancy.IdentityPool{
+	pool := tenancy.IdentityPool{
 		PhysicalClusterID: pscID, IdentityPoolID: p.ID, IdentityProviderID: p.IdentityProviderID, OrganizationID: p.OrganizationID,
-		IdentityClaim: p.IdentityClaim, Filter: p.Filter,
+		IdentityClaim: p.IdentityClaim, Filter: p.Filter, Certificates: p.Certificates, LogicalClusterID: p.LogicalClusterID,
+	}
+	if p.Certificates {
+		pool.CreatedAt = p.CreatedAt.UTC()
+	}
+	return satelliteID, pool, nil
+}
+
+func (t *transaction) wantedCertificateAuthority(id string) (string, any, error) {
+	pscID, authorityID, _ := strings.Cut(id, "/")
+	a, ok, err := find(t.CertificateAuthorities(), authorityID)
+	if err != nil || !ok || a.State.Phase == orrery.PhaseDeleting {
+		return "", nil, err
+	}
+	satelliteID, hosts, err := t.hosts(pscID, a.OrganizationID)
+	if err != nil || !hosts {
+		return "", nil, err
+	}
+	return satelliteID, tenancy.CertificateAuthority{
+		PhysicalClusterID: pscID, CertificateAuthorityID: a.ID, OrganizationID: a.OrganizationID,
+		CertificateChain: a.CertificateChain, RevocationLists: a.RevocationLists,
 	}, nil
 }
 

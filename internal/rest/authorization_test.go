@@ -20,52 +20,62 @@ type attempt struct {
 // attempts has one entry for each route; an operation that is missing fails the test. There is no list of
 // exceptions.
 var attempts = map[string]attempt{
-	"listOrganizations":      {stranger: []int{200}, powerless: []int{200}},
-	"getOrganization":        {object: "{organization}", stranger: []int{404}, powerless: []int{403, 404}},
-	"updateOrganization":     {object: "{organization}", body: `{"display_name":"stolen"}`, stranger: []int{404}, powerless: []int{403, 404}},
-	"listEnvironments":       {stranger: []int{200}, powerless: []int{200}},
-	"createEnvironment":      {body: `{"display_name":"mine"}`, stranger: []int{201}, powerless: []int{403}},
-	"getEnvironment":         {object: "{environment}", stranger: []int{404}, powerless: []int{403, 404}},
-	"updateEnvironment":      {object: "{environment}", body: `{"display_name":"stolen"}`, stranger: []int{404}, powerless: []int{403, 404}},
-	"deleteEnvironment":      {object: "{environment}", stranger: []int{404}, powerless: []int{403, 404}},
-	"listClusters":           {path: "/cmk/v2/clusters?environment={environment}", stranger: []int{404}, powerless: []int{403, 404}},
-	"createCluster":          {body: `{"spec":{"display_name":"mine","cloud":"AWS","region":"r","config":{"kind":"Basic"},"environment":{"id":"{environment}"}}}`, stranger: []int{404}, powerless: []int{403, 404}},
-	"getCluster":             {path: "/cmk/v2/clusters/{cluster}?environment={environment}", stranger: []int{404}, powerless: []int{403, 404}},
-	"updateCluster":          {object: "{cluster}", body: `{"spec":{"display_name":"stolen","environment":{"id":"{environment}"}}}`, stranger: []int{404}, powerless: []int{403, 404}},
-	"deleteCluster":          {path: "/cmk/v2/clusters/{cluster}?environment={environment}", stranger: []int{404}, powerless: []int{403, 404}},
-	"listServiceAccounts":    {stranger: []int{200}, powerless: []int{200}},
-	"createServiceAccount":   {body: `{"display_name":"mine"}`, stranger: []int{201}, powerless: []int{403}},
-	"getServiceAccount":      {object: "{account}", stranger: []int{404}, powerless: []int{403, 404}},
-	"updateServiceAccount":   {object: "{account}", body: `{"description":"stolen"}`, stranger: []int{404}, powerless: []int{403, 404}},
-	"deleteServiceAccount":   {object: "{account}", stranger: []int{404}, powerless: []int{403, 404}},
-	"listUsers":              {stranger: []int{200}, powerless: []int{200}},
-	"getUser":                {object: "{user}", stranger: []int{404}, powerless: []int{403, 404}},
-	"listApiKeys":            {stranger: []int{200}, powerless: []int{200}},
-	"createApiKey":           {body: `{"spec":{"owner":{"id":"{account}"},"resource":{"id":"{cluster}"}}}`, stranger: []int{400, 404}, powerless: []int{403, 404}},
-	"getApiKey":              {object: "{key}", stranger: []int{404}, powerless: []int{403, 404}},
-	"updateApiKey":           {object: "{key}", body: `{"spec":{"description":"stolen"}}`, stranger: []int{404}, powerless: []int{403, 404}},
-	"deleteApiKey":           {object: "{key}", stranger: []int{404}, powerless: []int{403, 404}},
-	"listRoleBindings":       {path: "/iam/v2/role-bindings?crn_pattern=crn://confluent.cloud/organization={organization}/*", stranger: []int{200, 403, 404}, powerless: []int{200}},
-	"createRoleBinding":      {body: `{"principal":"User:{account}","role_name":"OrganizationAdmin","crn_pattern":"crn://confluent.cloud/organization={organization}"}`, stranger: []int{400, 403, 404}, powerless: []int{403, 404}},
-	"getRoleBinding":         {object: "{binding}", stranger: []int{404}, powerless: []int{403, 404}},
-	"deleteRoleBinding":      {object: "{binding}", stranger: []int{404}, powerless: []int{403, 404}},
-	"listIdentityProviders":  {stranger: []int{200}, powerless: []int{200}},
-	"createIdentityProvider": {body: `{"display_name":"mine","issuer":"https://idp.example","jwks_uri":"https://idp.example/keys"}`, stranger: []int{201}, powerless: []int{403}},
-	"getIdentityProvider":    {object: "{provider}", stranger: []int{404}, powerless: []int{403, 404}},
-	"updateIdentityProvider": {object: "{provider}", body: `{"description":"stolen"}`, stranger: []int{404}, powerless: []int{403, 404}},
-	"deleteIdentityProvider": {object: "{provider}", stranger: []int{404}, powerless: []int{403, 404}},
-	"listIdentityPools":      {path: "/iam/v2/identity-providers/{provider}/identity-pools", stranger: []int{404}, powerless: []int{403, 404}},
-	"createIdentityPool":     {path: "/iam/v2/identity-providers/{provider}/identity-pools", body: `{"display_name":"mine","identity_claim":"sub","filter":"true"}`, stranger: []int{404}, powerless: []int{403, 404}},
-	"getIdentityPool":        {path: "/iam/v2/identity-providers/{provider}/identity-pools/{pool}", stranger: []int{404}, powerless: []int{403, 404}},
-	"updateIdentityPool":     {object: "{pool}", path: "/iam/v2/identity-providers/{provider}/identity-pools/{pool}", body: `{"filter":"true"}`, stranger: []int{404}, powerless: []int{403, 404}},
-	"deleteIdentityPool":     {path: "/iam/v2/identity-providers/{provider}/identity-pools/{pool}", stranger: []int{404}, powerless: []int{403, 404}},
-	"listSatellites":         {stranger: []int{403}, powerless: []int{403}},
-	"getSatellite":           {object: satelliteID, stranger: []int{403, 404}, powerless: []int{403, 404}},
-	"listPhysicalClusters":   {stranger: []int{403}, powerless: []int{403}},
-	"getPhysicalCluster":     {object: "{physical}", stranger: []int{403, 404}, powerless: []int{403, 404}},
-	"listPlacementDecisions": {stranger: []int{200}, powerless: []int{200, 403}},
-	"getPlacementDecision":   {object: "{cluster}", stranger: []int{404}, powerless: []int{403, 404}},
-	"getLogicalCluster":      {object: "{cluster}", stranger: []int{404}, powerless: []int{403, 404}},
+	"listOrganizations":             {stranger: []int{200}, powerless: []int{200}},
+	"getOrganization":               {object: "{organization}", stranger: []int{404}, powerless: []int{403, 404}},
+	"updateOrganization":            {object: "{organization}", body: `{"display_name":"stolen"}`, stranger: []int{404}, powerless: []int{403, 404}},
+	"listEnvironments":              {stranger: []int{200}, powerless: []int{200}},
+	"createEnvironment":             {body: `{"display_name":"mine"}`, stranger: []int{201}, powerless: []int{403}},
+	"getEnvironment":                {object: "{environment}", stranger: []int{404}, powerless: []int{403, 404}},
+	"updateEnvironment":             {object: "{environment}", body: `{"display_name":"stolen"}`, stranger: []int{404}, powerless: []int{403, 404}},
+	"deleteEnvironment":             {object: "{environment}", stranger: []int{404}, powerless: []int{403, 404}},
+	"listClusters":                  {path: "/cmk/v2/clusters?environment={environment}", stranger: []int{404}, powerless: []int{403, 404}},
+	"createCluster":                 {body: `{"spec":{"display_name":"mine","cloud":"AWS","region":"r","config":{"kind":"Basic"},"environment":{"id":"{environment}"}}}`, stranger: []int{404}, powerless: []int{403, 404}},
+	"getCluster":                    {path: "/cmk/v2/clusters/{cluster}?environment={environment}", stranger: []int{404}, powerless: []int{403, 404}},
+	"updateCluster":                 {object: "{cluster}", body: `{"spec":{"display_name":"stolen","environment":{"id":"{environment}"}}}`, stranger: []int{404}, powerless: []int{403, 404}},
+	"deleteCluster":                 {path: "/cmk/v2/clusters/{cluster}?environment={environment}", stranger: []int{404}, powerless: []int{403, 404}},
+	"listServiceAccounts":           {stranger: []int{200}, powerless: []int{200}},
+	"createServiceAccount":          {body: `{"display_name":"mine"}`, stranger: []int{201}, powerless: []int{403}},
+	"getServiceAccount":             {object: "{account}", stranger: []int{404}, powerless: []int{403, 404}},
+	"updateServiceAccount":          {object: "{account}", body: `{"description":"stolen"}`, stranger: []int{404}, powerless: []int{403, 404}},
+	"deleteServiceAccount":          {object: "{account}", stranger: []int{404}, powerless: []int{403, 404}},
+	"listUsers":                     {stranger: []int{200}, powerless: []int{200}},
+	"getUser":                       {object: "{user}", stranger: []int{404}, powerless: []int{403, 404}},
+	"listApiKeys":                   {stranger: []int{200}, powerless: []int{200}},
+	"createApiKey":                  {body: `{"spec":{"owner":{"id":"{account}"},"resource":{"id":"{cluster}"}}}`, stranger: []int{400, 404}, powerless: []int{403, 404}},
+	"getApiKey":                     {object: "{key}", stranger: []int{404}, powerless: []int{403, 404}},
+	"updateApiKey":                  {object: "{key}", body: `{"spec":{"description":"stolen"}}`, stranger: []int{404}, powerless: []int{403, 404}},
+	"deleteApiKey":                  {object: "{key}", stranger: []int{404}, powerless: []int{403, 404}},
+	"listRoleBindings":              {path: "/iam/v2/role-bindings?crn_pattern=crn://confluent.cloud/organization={organization}/*", stranger: []int{200, 403, 404}, powerless: []int{200}},
+	"createRoleBinding":             {body: `{"principal":"User:{account}","role_name":"OrganizationAdmin","crn_pattern":"crn://confluent.cloud/organization={organization}"}`, stranger: []int{400, 403, 404}, powerless: []int{403, 404}},
+	"getRoleBinding":                {object: "{binding}", stranger: []int{404}, powerless: []int{403, 404}},
+	"deleteRoleBinding":             {object: "{binding}", stranger: []int{404}, powerless: []int{403, 404}},
+	"listIdentityProviders":         {stranger: []int{200}, powerless: []int{200}},
+	"createIdentityProvider":        {body: `{"display_name":"mine","issuer":"https://idp.example","jwks_uri":"https://idp.example/keys"}`, stranger: []int{201}, powerless: []int{403}},
+	"getIdentityProvider":           {object: "{provider}", stranger: []int{404}, powerless: []int{403, 404}},
+	"updateIdentityProvider":        {object: "{provider}", body: `{"description":"stolen"}`, stranger: []int{404}, powerless: []int{403, 404}},
+	"deleteIdentityProvider":        {object: "{provider}", stranger: []int{404}, powerless: []int{403, 404}},
+	"listIdentityPools":             {path: "/iam/v2/identity-providers/{provider}/identity-pools", stranger: []int{404}, powerless: []int{403, 404}},
+	"createIdentityPool":            {path: "/iam/v2/identity-providers/{provider}/identity-pools", body: `{"display_name":"mine","identity_claim":"sub","filter":"true"}`, stranger: []int{404}, powerless: []int{403, 404}},
+	"getIdentityPool":               {path: "/iam/v2/identity-providers/{provider}/identity-pools/{pool}", stranger: []int{404}, powerless: []int{403, 404}},
+	"updateIdentityPool":            {object: "{pool}", path: "/iam/v2/identity-providers/{provider}/identity-pools/{pool}", body: `{"filter":"true"}`, stranger: []int{404}, powerless: []int{403, 404}},
+	"deleteIdentityPool":            {path: "/iam/v2/identity-providers/{provider}/identity-pools/{pool}", stranger: []int{404}, powerless: []int{403, 404}},
+	"listCertificateAuthorities":    {stranger: []int{200}, powerless: []int{200}},
+	"createCertificateAuthority":    {body: `{"display_name":"mine","certificate_chain":"{theirs}"}`, stranger: []int{201}, powerless: []int{403}},
+	"getCertificateAuthority":       {object: "{authority}", stranger: []int{404}, powerless: []int{403, 404}},
+	"updateCertificateAuthority":    {object: "{authority}", body: `{"description":"stolen"}`, stranger: []int{404}, powerless: []int{403, 404}},
+	"deleteCertificateAuthority":    {object: "{authority}", stranger: []int{404}, powerless: []int{403, 404}},
+	"listCertificateIdentityPools":  {path: "/iam/v2/certificate-authorities/{authority}/identity-pools", stranger: []int{404}, powerless: []int{403, 404}},
+	"createCertificateIdentityPool": {path: "/iam/v2/certificate-authorities/{authority}/identity-pools", body: `{"display_name":"mine","external_identifier":"CN","filter":"true"}`, stranger: []int{404}, powerless: []int{403, 404}},
+	"getCertificateIdentityPool":    {path: "/iam/v2/certificate-authorities/{authority}/identity-pools/{certificates}", stranger: []int{404}, powerless: []int{403, 404}},
+	"updateCertificateIdentityPool": {path: "/iam/v2/certificate-authorities/{authority}/identity-pools/{certificates}", body: `{"filter":"true"}`, stranger: []int{404}, powerless: []int{403, 404}},
+	"deleteCertificateIdentityPool": {path: "/iam/v2/certificate-authorities/{authority}/identity-pools/{certificates}", stranger: []int{404}, powerless: []int{403, 404}},
+	"listSatellites":                {stranger: []int{403}, powerless: []int{403}},
+	"getSatellite":                  {object: satelliteID, stranger: []int{403, 404}, powerless: []int{403, 404}},
+	"listPhysicalClusters":          {stranger: []int{403}, powerless: []int{403}},
+	"getPhysicalCluster":            {object: "{physical}", stranger: []int{403, 404}, powerless: []int{403, 404}},
+	"listPlacementDecisions":        {stranger: []int{200}, powerless: []int{200, 403}},
+	"getPlacementDecision":          {object: "{cluster}", stranger: []int{404}, powerless: []int{403, 404}},
+	"getLogicalCluster":             {object: "{cluster}", stranger: []int{404}, powerless: []int{403, 404}},
 
 	"getLogicalClusterQuotas": {object: "{cluster}", stranger: []int{404}, powerless: []int{403, 404}},
 }
@@ -75,7 +85,7 @@ var attempts = map[string]attempt{
 func TestEveryEndpointIsGuarded(t *testing.T) {
 	p := newPlatform(t, nil)
 	owned := p.ownedObjects()
-	fill := strings.NewReplacer(owned...)
+	fill := strings.NewReplacer(append(slices.Clone(owned), "{theirs}", authorityPEM(t, "theirs"))...)
 	_, stranger := p.stranger()
 	powerless := p.principal(p.first.Organization.ID, "sa-powerless", "")
 	before := p.everything(owned)
@@ -125,11 +135,13 @@ func (p *platform) ownedObjects() []string {
 	binding := p.send(p.admin, "POST", "/iam/v2/role-bindings", `{"principal":"User:`+account+`","role_name":"CloudClusterAdmin","crn_pattern":"`+pattern+`"}`).want(p.t, 201).field(p.t, "id")
 	provider := p.send(p.admin, "POST", "/iam/v2/identity-providers", `{"display_name":"owned","issuer":"https://idp.example","jwks_uri":"https://idp.example/keys"}`).want(p.t, 201).field(p.t, "id")
 	pool := p.send(p.admin, "POST", "/iam/v2/identity-providers/"+provider+"/identity-pools", `{"display_name":"owned","identity_claim":"sub","filter":"false"}`).want(p.t, 201).field(p.t, "id")
+	authority := p.send(p.admin, "POST", "/iam/v2/certificate-authorities", `{"display_name":"owned","certificate_chain":"`+authorityPEM(p.t, "owned")+`"}`).want(p.t, 201).field(p.t, "id")
+	certificates := p.send(p.admin, "POST", "/iam/v2/certificate-authorities/"+authority+"/identity-pools", `{"display_name":"owned","external_identifier":"CN","filter":"false"}`).want(p.t, 201).field(p.t, "id")
 	physical := p.send(p.admin, "GET", "/orrery/v1/physical-clusters", "").want(p.t, 200).field(p.t, "data.0.id")
 	return []string{
 		"{organization}", p.first.Organization.ID, "{environment}", p.first.Environment.ID, "{user}", p.first.User.ID,
 		"{cluster}", cluster, "{account}", account, "{key}", key, "{binding}", binding, "{physical}", physical,
-		"{provider}", provider, "{pool}", pool,
+		"{provider}", provider, "{pool}", pool, "{authority}", authority, "{certificates}", certificates,
 	}
 }
 
@@ -155,6 +167,7 @@ func (p *platform) everything(owned []string) string {
 		"/org/v2/organizations", "/org/v2/environments", "/cmk/v2/clusters?environment={environment}", "/iam/v2/service-accounts?display_name=owned",
 		"/iam/v2/users", "/iam/v2/api-keys", "/iam/v2/role-bindings?crn_pattern=crn://confluent.cloud/organization={organization}/*",
 		"/orrery/v1/placement-decisions", "/iam/v2/identity-providers", "/iam/v2/identity-providers/{provider}/identity-pools",
+		"/iam/v2/certificate-authorities", "/iam/v2/certificate-authorities/{authority}/identity-pools",
 	} {
 		all.WriteString(p.send(p.admin, "GET", strings.NewReplacer(owned...).Replace(path), "").want(p.t, 200).body)
 	}

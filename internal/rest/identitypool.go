@@ -1,8 +1,6 @@
 package rest
 
 import (
-	"context"
-
 	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/mothership"
 	"github.com/orrery-kafka/orrery/wire"
@@ -23,55 +21,39 @@ func (s *server) identityPoolRoutes() []route {
 // providerID returns the {provider_id} of the path.
 func (c *call) providerID() string { return c.request.PathValue("provider_id") }
 
+// provider returns the identity provider of the path.
+func (c *call) provider() mothership.PoolOwner { return mothership.PoolOwner{ID: c.providerID()} }
+
 func (s *server) listIdentityPools(c *call, _ none) (wire.List[wire.IdentityPool], error) {
 	page, err := c.page()
 	if err != nil {
 		return wire.List[wire.IdentityPool]{}, err
 	}
-	rows, err := s.mothership.ListIdentityPools(c.ctx, c.actor, c.providerID(), page)
+	rows, err := s.mothership.ListIdentityPools(c.ctx, c.actor, c.provider(), page)
 	return listing(c, wire.IAMV2, wire.KindIdentityPool, rows, c.identityPool), err
 }
 
 func (s *server) createIdentityPool(c *call, in wire.IdentityPool) (wire.IdentityPool, error) {
-	p, err := s.mothership.CreateIdentityPool(c.ctx, c.actor, c.providerID(), mothership.IdentityPoolInput{
+	p, err := s.newPool(c, c.provider(), mothership.IdentityPoolInput{
 		DisplayName: in.DisplayName, Description: in.Description, IdentityClaim: in.IdentityClaim, Filter: in.Filter,
-	})
-	if err != nil {
-		return wire.IdentityPool{}, err
-	}
-	err = c.usable("identity pool "+p.ID, p.State, func(ctx context.Context) (orrery.Lifecycle, error) {
-		return s.mothership.IdentityPoolState(ctx, p.ID)
 	})
 	return c.identityPool(p), err
 }
 
 func (s *server) getIdentityPool(c *call, _ none) (wire.IdentityPool, error) {
-	p, err := s.mothership.IdentityPool(c.ctx, c.actor, c.providerID(), c.pathID())
+	p, err := s.mothership.IdentityPool(c.ctx, c.actor, c.provider(), c.pathID())
 	return c.identityPool(p), err
 }
 
 func (s *server) updateIdentityPool(c *call, in wire.IdentityPoolUpdate) (wire.IdentityPool, error) {
-	p, err := s.mothership.UpdateIdentityPool(c.ctx, c.actor, c.providerID(), c.pathID(), mothership.IdentityPoolChange{
+	p, err := s.changePool(c, c.provider(), mothership.IdentityPoolChange{
 		DisplayName: in.DisplayName, Description: in.Description, IdentityClaim: in.IdentityClaim, Filter: in.Filter,
-	})
-	if err != nil {
-		return wire.IdentityPool{}, err
-	}
-	err = c.changedEverywhere("identity pool "+p.ID, func(ctx context.Context) (string, error) {
-		return s.mothership.IdentityPoolAwaits(ctx, p.ID)
 	})
 	return c.identityPool(p), err
 }
 
 func (s *server) deleteIdentityPool(c *call, _ none) (none, error) {
-	id := c.pathID()
-	state, err := s.mothership.DeleteIdentityPool(c.ctx, c.actor, c.providerID(), id)
-	if err != nil {
-		return none{}, err
-	}
-	return none{}, c.removed("identity pool "+id, state, func(ctx context.Context) (orrery.Lifecycle, error) {
-		return s.mothership.IdentityPoolState(ctx, id)
-	})
+	return none{}, s.removePool(c, c.provider())
 }
 
 func (c *call) identityPool(p orrery.IdentityPool) wire.IdentityPool {

@@ -57,7 +57,7 @@ func (d *documenter) operation(r route, failure *openapi3.SchemaRef) (*openapi3.
 	o.Tags = []string{strings.Join(strings.Split(r.path, "/")[1:3], "/")} // org/v2
 	o.Responses = openapi3.NewResponsesWithCapacity(2)
 	if strings.Contains(r.path, "{provider_id}") {
-		o.AddParameter(openapi3.NewPathParameter("provider_id").WithSchema(openapi3.NewStringSchema()).WithDescription("The id of the identity provider."))
+		o.AddParameter(openapi3.NewPathParameter("provider_id").WithSchema(openapi3.NewStringSchema()).WithDescription("The id of the identity provider or certificate authority."))
 	}
 	if strings.Contains(r.path, "{id}") {
 		o.AddParameter(openapi3.NewPathParameter("id").WithSchema(openapi3.NewStringSchema()).WithDescription("The id of the object."))

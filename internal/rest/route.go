@@ -70,6 +70,8 @@ func (s *server) routes() []route {
 		s.roleBindingRoutes(),
 		s.identityProviderRoutes(),
 		s.identityPoolRoutes(),
+		s.certificateAuthorityRoutes(),
+		s.certificatePoolRoutes(),
 		s.satelliteRoutes(),
 		s.physicalClusterRoutes(),
 		s.placementDecisionRoutes(),

@@ -14,6 +14,7 @@ func FuzzLocate(f *testing.F) {
 	f.Add(orrery.DesiredCredential, "pkc-a/K", []byte(`{"api_key_id":"K","physical_cluster_id":"pkc-a"}`))
 	f.Add(orrery.DesiredBinding, "pkc-a/rb-1", []byte(`{"role_binding_id":"rb-1","physical_cluster_id":"pkc-a"}`))
 	f.Add(orrery.DesiredIdentityProvider, "pkc-a/op-1", []byte(`{"identity_provider_id":"op-1","physical_cluster_id":"pkc-a"}`))
+	f.Add(orrery.DesiredCertificateAuthority, "pkc-a/op-1", []byte(`{"certificate_authority_id":"op-1","physical_cluster_id":"pkc-a"}`))
 	f.Add(orrery.DesiredIdentityPool, "pkc-a/pool-1", []byte(`{"identity_pool_id":"pool-1","physical_cluster_id":"pkc-a"}`))
 	f.Add(orrery.DesiredSaltKey, "pkc-a", []byte(`{"physical_cluster_id":"pkc-a","key":"MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}`))
 	f.Add(orrery.DesiredTenant, "lkc-", []byte(`null`))

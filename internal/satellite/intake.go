@@ -129,6 +129,10 @@ var itemKinds = map[string]itemKind{
 		p, ok := content[tenancy.IdentityPool](m)
 		return p.PhysicalClusterID, p.IdentityPoolID, ok
 	}},
+	orrery.DesiredCertificateAuthority: {"certificate authority", tenancy.StateCertificateAuthority, func(m link.Message) (string, string, bool) {
+		a, ok := content[tenancy.CertificateAuthority](m)
+		return a.PhysicalClusterID, a.CertificateAuthorityID, ok
+	}},
 	orrery.DesiredSaltKey: {"salt key", tenancy.StateSaltKey, func(m link.Message) (string, string, bool) {
 		k, ok := content[tenancy.SaltKey](m)
 		return k.PhysicalClusterID, k.PhysicalClusterID, ok && len(k.Key) == tenancy.SaltKeyBytes

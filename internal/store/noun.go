@@ -106,6 +106,15 @@ var (
 			Phase:              func(p orrery.IdentityPool) string { return string(p.State.Phase) },
 		},
 	}
+	CertificateAuthorities = Noun[orrery.CertificateAuthority]{
+		Table: "certificate_authorities",
+		ID:    func(a orrery.CertificateAuthority) string { return a.ID }, Created: func(a orrery.CertificateAuthority) time.Time { return a.CreatedAt },
+		Index: map[Field]func(orrery.CertificateAuthority) string{
+			OrganizationID: func(a orrery.CertificateAuthority) string { return a.OrganizationID },
+			DisplayName:    func(a orrery.CertificateAuthority) string { return a.DisplayName },
+			Phase:          func(a orrery.CertificateAuthority) string { return string(a.State.Phase) },
+		},
+	}
 	LogicalClusters = Noun[orrery.LogicalCluster]{
 		Table: "logical_clusters",
 		ID:    func(c orrery.LogicalCluster) string { return c.ID }, Created: func(c orrery.LogicalCluster) time.Time { return c.CreatedAt },

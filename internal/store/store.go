@@ -34,6 +34,7 @@ type Tx interface {
 	RoleBindings() Table[orrery.RoleBinding]
 	IdentityProviders() Table[orrery.IdentityProvider]
 	IdentityPools() Table[orrery.IdentityPool]
+	CertificateAuthorities() Table[orrery.CertificateAuthority]
 	LogicalClusters() Table[orrery.LogicalCluster]
 	PlacementDecisions() Table[orrery.PlacementDecision]
 	PSCs() Table[orrery.PSC]

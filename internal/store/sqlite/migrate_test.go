@@ -28,6 +28,7 @@ func TestMigrationsMatchNouns(t *testing.T) {
 	declare(want, store.RoleBindings)
 	declare(want, store.IdentityProviders)
 	declare(want, store.IdentityPools)
+	declare(want, store.CertificateAuthorities)
 	declare(want, store.LogicalClusters)
 	declare(want, store.PlacementDecisions)
 	declare(want, store.PSCs)

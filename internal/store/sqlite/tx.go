@@ -70,6 +70,9 @@ func (t *tx) IdentityProviders() store.Table[orrery.IdentityProvider] {
 func (t *tx) IdentityPools() store.Table[orrery.IdentityPool] {
 	return table[orrery.IdentityPool]{t, store.IdentityPools}
 }
+func (t *tx) CertificateAuthorities() store.Table[orrery.CertificateAuthority] {
+	return table[orrery.CertificateAuthority]{t, store.CertificateAuthorities}
+}
 func (t *tx) LogicalClusters() store.Table[orrery.LogicalCluster] {
 	return table[orrery.LogicalCluster]{t, store.LogicalClusters}
 }

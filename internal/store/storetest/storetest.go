@@ -24,6 +24,7 @@ func Run(t *testing.T, open Open) {
 		runTable(t, open, store.APIKeys, store.Tx.APIKeys, func(k *orrery.APIKey, id string) { k.ID = id })
 		runTable(t, open, store.IdentityProviders, store.Tx.IdentityProviders, func(p *orrery.IdentityProvider, id string) { p.ID = id })
 		runTable(t, open, store.IdentityPools, store.Tx.IdentityPools, func(p *orrery.IdentityPool, id string) { p.ID = id })
+		runTable(t, open, store.CertificateAuthorities, store.Tx.CertificateAuthorities, func(a *orrery.CertificateAuthority, id string) { a.ID = id })
 		runTable(t, open, store.RoleBindings, store.Tx.RoleBindings, func(r *orrery.RoleBinding, id string) { r.ID = id })
 		runTable(t, open, store.LogicalClusters, store.Tx.LogicalClusters, func(c *orrery.LogicalCluster, id string) { c.ID = id })
 		runTable(t, open, store.PlacementDecisions, store.Tx.PlacementDecisions, func(d *orrery.PlacementDecision, id string) { d.LogicalClusterID = id })
