@@ -1,6 +1,8 @@
 package gateway_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
 	"fmt"
 	"math"
@@ -86,6 +88,44 @@ func TestClientsLogIn(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestClientsHaveCertificates: librdkafka and the Java client log in with a certificate and without SASL.
+func TestClientsHaveCertificates(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it needs the clients that make clients fetches")
+	}
+	gatewaytest.EmbeddedOnly(t, "logins end in the gateway")
+	c := gatewaytest.Start(t, gatewaytest.Options{})
+	root := newSigner(t, "A", nil)
+	trustSigner(c, c.Tenant("lkc-aaaaaa"), "aaaaaa", root)
+	createTopic(t, c, "lkc-aaaaaa_orders", 1)
+	certificate, key := pemFiles(t, root.client("svc-orders", nil))
+	for program := range clientPrograms {
+		t.Run(program, func(t *testing.T) {
+			t.Parallel()
+			if got := logInWith(t, c, program, "0", login{"CERTIFICATE", certificate, key})[0]; got != "CERTIFICATE ok 1" {
+				t.Error(got)
+			}
+		})
+	}
+}
+
+// pemFiles writes a certificate and its key for a client.
+func pemFiles(t *testing.T, c tls.Certificate) (certificate, key string) {
+	t.Helper()
+	secret, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(kind string, der []byte) string {
+		name := filepath.Join(t.TempDir(), "client.pem")
+		if err := os.WriteFile(name, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	return write("CERTIFICATE", c.Certificate[0]), write("PRIVATE KEY", secret)
 }
 
 // TestClientsAuthenticateAgain has clients write through several lifetimes of a login: none of their connections ends.

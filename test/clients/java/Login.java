@@ -18,7 +18,8 @@ import org.apache.kafka.common.serialization.StringSerializer;
  * ../README.md says what it prints.
  *
  * <p>Usage: java -cp LIBS/* Login.java BOOTSTRAP CA_FILE SECONDS [MECHANISM USER SECRET]...
- * With OAUTHBEARER the user is LOGICAL_CLUSTER/IDENTITY_POOL, and the secret the token.
+ * With OAUTHBEARER the user is LOGICAL_CLUSTER/IDENTITY_POOL, and the secret the token. The mechanism CERTIFICATE is no
+ * SASL: the user is a PEM file with a client certificate, and the secret one with its key.
  */
 public class Login {
   static String user, secret;
@@ -49,9 +50,14 @@ public class Login {
     p.put("security.protocol", "SASL_SSL");
     p.put("ssl.truststore.type", "PEM");
     p.put("ssl.truststore.certificates", Files.readString(Path.of(args[1])));
-    p.put("sasl.mechanism", mechanism);
     String security = "org.apache.kafka.common.security.", login = String.format(" required username=\"%s\" password=\"%s\";", user, secret);
     switch (mechanism) {
+      case "CERTIFICATE" -> {
+        p.put("security.protocol", "SSL");
+        p.put("ssl.keystore.type", "PEM");
+        p.put("ssl.keystore.certificate.chain", Files.readString(Path.of(user)));
+        p.put("ssl.keystore.key", Files.readString(Path.of(secret)));
+      }
       case "PLAIN" -> p.put("sasl.jaas.config", security + "plain.PlainLoginModule" + login);
       case "OAUTHBEARER" -> {
         p.put("sasl.jaas.config", security + "oauthbearer.OAuthBearerLoginModule required;");
@@ -59,6 +65,7 @@ public class Login {
       }
       default -> p.put("sasl.jaas.config", security + "scram.ScramLoginModule" + login);
     }
+    if (p.get("security.protocol").equals("SASL_SSL")) p.put("sasl.mechanism", mechanism);
     p.put("key.serializer", StringSerializer.class);
     p.put("value.serializer", StringSerializer.class);
     p.put("delivery.timeout.ms", 20000);

@@ -2,7 +2,8 @@
 prints.
 
 Usage: login.py BOOTSTRAP CA_FILE SECONDS [MECHANISM USER SECRET]...
-With OAUTHBEARER the user is LOGICAL_CLUSTER/IDENTITY_POOL, and the secret the token.
+With OAUTHBEARER the user is LOGICAL_CLUSTER/IDENTITY_POOL, and the secret the token. The mechanism CERTIFICATE is no
+SASL: the user is a PEM file with a client certificate, and the secret one with its key.
 """
 
 import sys
@@ -17,17 +18,19 @@ def log_in(bootstrap, ca_file, seconds, mechanism, user, secret):
     errors = []
     config = {
         "bootstrap.servers": bootstrap,
-        "security.protocol": "SASL_SSL",
         "ssl.ca.location": ca_file,
-        "sasl.mechanisms": mechanism,
         "error_cb": errors.append,
         "log_level": 0,
     }
+    if mechanism == "CERTIFICATE":
+        config |= {"security.protocol": "SSL", "ssl.certificate.location": user, "ssl.key.location": secret}
+    else:
+        config |= {"security.protocol": "SASL_SSL", "sasl.mechanisms": mechanism}
     if mechanism == "OAUTHBEARER":
         cluster, pool = user.split("/")
         extensions = {"logicalCluster": cluster, "identityPoolId": pool}
         config["oauth_cb"] = lambda _: (secret, time.time() + 3600, "of the command line", extensions)
-    else:
+    elif mechanism != "CERTIFICATE":
         config |= {"sasl.username": user, "sasl.password": secret}
     producer = Producer(config)
     written, failed = [], []
