@@ -24,7 +24,7 @@ import (
 	"github.com/orrery-kafka/orrery/wire"
 )
 
-const deadline = 30 * time.Second
+const deadline = time.Minute
 
 // open starts a server on a directory with ports that the system chooses.
 func open(t *testing.T, dir string) *Server {

@@ -18,7 +18,7 @@ import (
 	"github.com/orrery-kafka/orrery/internal/poll"
 )
 
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // server is a TCP server with a handler for each connection.
 type server struct {

@@ -22,7 +22,7 @@ import (
 	"github.com/orrery-kafka/orrery/internal/oauthbearer"
 )
 
-const patience = 30 * time.Second
+const patience = time.Minute
 
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 

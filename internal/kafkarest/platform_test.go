@@ -31,7 +31,7 @@ const (
 	stranger   = "sa-none11"
 	orgA, orgB = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 	lkcA, lkcB = "lkc-aaaaaa", "lkc-bbbbbb"
-	timeout    = 30 * time.Second
+	timeout    = time.Minute
 )
 
 // key is an API key and its secret.

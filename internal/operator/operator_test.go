@@ -28,7 +28,7 @@ import (
 	"github.com/orrery-kafka/orrery/internal/substrate/inproc"
 )
 
-const patience = 30 * time.Second
+const patience = time.Minute
 
 func startGateway(ctx context.Context, spec inproc.GatewaySpec) (inproc.Gateway, error) {
 	return gatewaytest.Run(ctx, gateway.Config{

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	patience  = 10 * time.Second
+	patience  = time.Minute
 	signature = "0d0a0d0a000d0a515549540a"
 	// As HAProxy's document lays them out: 192.0.2.1:56324 to 198.51.100.9:443, and 2001:db8::1:1 to 2001:db8::2:9092.
 	v4 = signature + "2111000c" + "c0000201" + "c6336409" + "dc04" + "01bb"

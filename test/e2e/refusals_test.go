@@ -60,7 +60,7 @@ func TestRefusals(t *testing.T) {
 
 // attempt pings with a client that has one try.
 func attempt(s *server, c cluster, key apiKey, options ...kgo.Opt) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
 	kafka := s.kafka(c.bootstrap, key, append(options, kgo.RequestRetries(0), kgo.RetryTimeout(time.Second))...)
 	defer kafka.Close()

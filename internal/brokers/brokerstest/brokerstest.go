@@ -34,7 +34,7 @@ type Engine interface {
 	Groups(t *testing.T) []string
 }
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // Run runs the suite; start returns a new engine each time.
 func Run(t *testing.T, start func(t *testing.T) Engine) {

@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	patience  = 30 * time.Second
+	patience  = time.Minute
 	elsewhere = "of-nobody" // a topic that members of groups consume, not part of what a test looks at
 )
 

@@ -39,7 +39,7 @@ type Link interface {
 	Append(t *testing.T, status bool, satelliteID string, key, value []byte)
 }
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // Run runs the suite; open returns a new link each time.
 func Run(t *testing.T, open func(t *testing.T) Link) {

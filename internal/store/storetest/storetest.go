@@ -52,7 +52,7 @@ func Run(t *testing.T, open Open) {
 }
 
 // timeout bounds whatever a test waits for.
-const timeout = 30 * time.Second
+const timeout = time.Minute
 
 func testContextFor(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)

@@ -26,7 +26,7 @@ import (
 	"github.com/orrery-kafka/orrery/internal/substrate/inproc"
 )
 
-const patience = 30 * time.Second
+const patience = time.Minute
 
 func do(t *testing.T, s *inproc.Substrate, id string, verb substrate.Verb, node int32, spec orrery.PSCSpec) {
 	t.Helper()

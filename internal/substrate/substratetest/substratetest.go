@@ -29,7 +29,7 @@ type Opened struct {
 }
 
 // patience bounds every wait of the suite.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // Suite is the conformance suite of one adapter.
 type Suite struct {

@@ -27,8 +27,8 @@ func TestLoads(t *testing.T) {
 	for _, j := range []job.Job{
 		{Kind: job.Produce, Clients: 2, Records: 501},
 		{Kind: job.Fetch},
-		{Kind: job.SmallProduce, Clients: 5, Duration: 200 * time.Millisecond},
-		{Kind: job.SmallFetch, Clients: 5, Duration: 200 * time.Millisecond},
+		{Kind: job.SmallProduce, Clients: 5, Duration: time.Second},
+		{Kind: job.SmallFetch, Clients: 5, Duration: time.Second},
 		{Kind: job.Latency, Duration: 2 * time.Second, Rate: 1000},
 	} {
 		j.Path, j.Topic, j.Partitions = path, "lkc-load", partitions
