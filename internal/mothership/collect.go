@@ -193,6 +193,9 @@ func (t *transaction) collect(message link.Message) error {
 			return err
 		}
 		t.nudges[LoopPublish] = true
+		if err := t.sendAgain(r.satellite.ID); err != nil {
+			return err
+		}
 		return t.waitingAgain()
 	}
 	if r.psc != nil && r.psc.Local {

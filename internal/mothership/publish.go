@@ -46,7 +46,33 @@ func (m *Mothership) PublishStep(ctx context.Context, now time.Time) (next time.
 }
 
 func pendingOf(satelliteID string) store.Query {
-	return store.Query{Where: map[store.Field]string{store.SatelliteID: satelliteID, store.Pending: "true"}}
+	return store.Query{Where: map[store.Field]string{store.SatelliteID: satelliteID, store.Pending: store.PendingSend}}
+}
+
+// answerPatience is how long a satellite may be silent about a record until it is sent again.
+const answerPatience = time.Minute
+
+// sendAgain has what a satellite that reports has not answered for a while sent again: with the topics of a link, what
+// was on its way is lost. It bounds itself; the rest is sent again after the next report.
+func (t *transaction) sendAgain(satelliteID string) error {
+	unanswered := store.Query{Where: map[store.Field]string{store.SatelliteID: satelliteID, store.Pending: store.PendingAnswer}}
+	var late []orrery.Desired
+	err := each(t.Desired(), unanswered, func(d orrery.Desired) error {
+		if len(late) < batch && t.now.Sub(d.UpdatedAt) >= answerPatience {
+			late = append(late, d)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, d := range late {
+		d.Published, d.UpdatedAt = orrery.Generation{}, t.now
+		if err := t.Desired().Put(d); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // publish sends one batch to one satellite and reports whether there is more.

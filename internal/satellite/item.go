@@ -104,7 +104,8 @@ func (s *Satellite) takeItem(m link.Message) {
 			if !same {
 				old.conflict = sameGeneration(m.Generation)
 			}
-			s.reports.changed(link.Message{Kind: m.Kind, ID: m.ID}, old.status()) // unless that is what was said last
+			s.reports.again(m)
+			s.reports.changed(link.Message{Kind: m.Kind, ID: m.ID}, old.status())
 			return
 		}
 	}

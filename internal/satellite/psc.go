@@ -112,6 +112,7 @@ func (s *Satellite) takePSC(m link.Message) error {
 		return nil
 	case order == 0 && problem == "" && e.Hash == p.entry.Hash && e.Deleted == p.entry.Deleted:
 		p.refused = ""
+		s.reports.again(m)
 		return nil
 	case order == 0:
 		p.refused, p.refusedReason = fmt.Sprintf("generation %s came a second time with other content; the first one stays in force", m.Generation), "SameGenerationOtherContent"

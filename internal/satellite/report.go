@@ -50,6 +50,9 @@ func (r *reports) changed(m link.Message, status orrery.Status) {
 	r.outbox[m.Key()] = m
 }
 
+// again has a status sent although it was sent before: who repeats a desired record may have lost the answer.
+func (r *reports) again(m link.Message) { delete(r.sent, m.Key()) }
+
 // forget removes the status of a key from the link.
 func (r *reports) forget(m link.Message) {
 	delete(r.sent, m.Key())

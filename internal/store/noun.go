@@ -1,7 +1,6 @@
 package store
 
 import (
-	"strconv"
 	"time"
 
 	"github.com/orrery-kafka/orrery"
@@ -26,8 +25,26 @@ const (
 	Kind               Field = "kind"
 	Phase              Field = "phase"
 	Type               Field = "type"
-	Pending            Field = "pending" // of Desired: "true" while something is to be published
+	Pending            Field = "pending" // of Desired: PendingSend, PendingAnswer or PendingNothing
 )
+
+// The values of Pending: something is to be published, is to be answered, or neither.
+const (
+	PendingSend    = "true"
+	PendingAnswer  = "sent"
+	PendingNothing = "false"
+)
+
+// pendingOf says what a desired record waits for.
+func pendingOf(d orrery.Desired) string {
+	switch {
+	case d.Gone || d.Published.Compare(d.Generation) < 0:
+		return PendingSend
+	case d.Deleted || !d.InForce():
+		return PendingAnswer
+	}
+	return PendingNothing
+}
 
 // Noun says how rows of T are kept: the table's name, what identifies and orders a row, and its indexed fields.
 type Noun[T any] struct {
@@ -153,9 +170,7 @@ var (
 		Index: map[Field]func(orrery.Desired) string{
 			SatelliteID: func(d orrery.Desired) string { return d.SatelliteID },
 			Kind:        func(d orrery.Desired) string { return d.Kind },
-			Pending: func(d orrery.Desired) string {
-				return strconv.FormatBool(d.Gone || d.Published.Compare(d.Generation) < 0)
-			},
+			Pending:     pendingOf,
 		},
 	}
 )
