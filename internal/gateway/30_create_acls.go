@@ -27,10 +27,7 @@ func createACLs(ctx context.Context, s *session, r *kmsg.CreateACLsRequest) (ste
 	acls := make([]authz.ACL, len(r.Creations))
 	unknown := false
 	for i, c := range r.Creations {
-		acls[i] = authz.ACL{
-			ResourceType: authz.ResourceType(c.ResourceType), ResourceName: c.ResourceName, PatternType: authz.PatternType(c.ResourcePatternType),
-			Principal: c.Principal, Host: c.Host, Operation: authz.Operation(c.Operation), Permission: authz.Permission(c.PermissionType),
-		}
+		acls[i] = aclOfCreation(&c)
 		unknown = unknown || acls[i].HasUnknown()
 	}
 	response := r.ResponseKind().(*kmsg.CreateACLsResponse)

@@ -28,14 +28,16 @@ type refusedError struct{ text string }
 
 func (e refusedError) Error() string { return e.text }
 
-// keyRefusedError is a refusedError about what has the form of an API key's id.
-type keyRefusedError struct {
+// ownedRefusalError is a refusedError that a tenant wants to know of: about what has the form of an API key's id, or a
+// token for one of its identity pools.
+type ownedRefusalError struct {
 	refusedError
-	keyID string
+	keyID            string // "" with a token
+	logicalClusterID string // "": the key's
 }
 
 // Unwrap returns the refusedError.
-func (e keyRefusedError) Unwrap() error { return e.refusedError }
+func (e ownedRefusalError) Unwrap() error { return e.refusedError }
 
 // refused is what Kafka REST answers where a connection is not admitted any more.
 func refused(err error) error {
@@ -48,7 +50,15 @@ func unknownKey(keyID string) error {
 	if !keyForm.MatchString(keyID) {
 		return refusedError{"the user name is not the id of an API key (16 capital letters and digits)"}
 	}
-	return keyRefusedError{refusedError{fmt.Sprintf("the API key %q is not known or was deleted, or its secret is wrong", keyID)}, keyID}
+	return refusedKey(keyID, fmt.Sprintf("the API key %q is not known or was deleted, or its secret is wrong", keyID))
+}
+
+// refusedKey is a refusal of who says that it has a key.
+func refusedKey(keyID, why string) error {
+	if !keyForm.MatchString(keyID) {
+		return refusedError{why}
+	}
+	return ownedRefusalError{refusedError: refusedError{why}, keyID: keyID}
 }
 
 // checkSecret returns the credential of a key whose secret is right. It does the same work for an unknown key.

@@ -18,13 +18,16 @@ func (g *Gateway) noteEnd(c *connection, reason error) {
 	var protocol protocolError
 	var handshake handshakeError
 	var refused refusedError
-	var keyRefused keyRefusedError
+	var owned ownedRefusalError
 	var certificateRefused certificateRefusedError
 	switch gone := g.state.Load().admits(session.Identity, c.credentialHash); {
-	case errors.As(reason, &keyRefused):
-		entry.Rule, text, fix = "authentication", keyRefused.Error(), "create a key with `orrery api-key create --resource CLUSTER`, or correct the secret"
-		entry.APIKeyID = keyRefused.keyID
-		if key, known := g.state.Load().credential(keyRefused.keyID); known {
+	case errors.As(reason, &owned) && owned.logicalClusterID != "":
+		session.LogicalClusterID = owned.logicalClusterID
+		entry.Rule, text, fix = "authentication", owned.Error(), "compare the token with the identity provider and the identity pool: `orrery identity-provider describe`, `orrery identity-pool describe`"
+	case errors.As(reason, &owned):
+		entry.Rule, text, fix = "authentication", owned.Error(), "create a key with `orrery api-key create --resource CLUSTER`, or correct the secret"
+		entry.APIKeyID = owned.keyID
+		if key, known := g.state.Load().credential(owned.keyID); known {
 			session.LogicalClusterID = key.LogicalClusterID
 		}
 	case errors.As(reason, &certificateRefused):

@@ -89,7 +89,7 @@ func (g *Gateway) stepSCRAM(x *exchange, message []byte) (answer []byte, a admis
 	case errors.Is(err, scram.ErrRefused):
 		return nil, admission{}, false, unknownKey(x.conversation.User())
 	case err != nil:
-		return nil, admission{}, false, refusedError{err.Error()}
+		return nil, admission{}, false, refusedKey(x.conversation.User(), err.Error())
 	case done:
 		a, err = g.state.Load().open(x.key)
 	}

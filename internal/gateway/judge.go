@@ -6,6 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/authz"
 	"github.com/orrery-kafka/orrery/internal/quota"
 )
@@ -22,6 +23,9 @@ const maxFindings = 16
 // refused, and so there is nothing to judge.
 func (s *slot) judge(request kmsg.Request, response kmsg.Response) {
 	kept, administrative := 0, isAdministrative(s.entry.key)
+	if administrative && s.session != nil && s.auditACLs(request, response) {
+		administrative = false // what went well is audited
+	}
 	var last finding
 	begun := false
 	findingsIn(response, func(f finding) bool {
@@ -55,11 +59,7 @@ func (s *slot) settleFinding(request kmsg.Request, f finding) (recorded bool) {
 		f.name = namesIn(request, f.resourceType)
 	}
 	if f.code == 0 {
-		session.gateway.audited(session, Entry{
-			API: apiLabel(s.entry.key), ResourceType: f.resourceType, Resource: shortened(f.name), Client: session.clientHost,
-			Principal: principalOf(session.Identity), APIKeyID: session.APIKeyID,
-			Operation: string(neededAction(s.entry.key, f.resourceType)),
-		}, true, 1)
+		session.auditAllowed(s.entry.key, f.resourceType, f.name, neededAction(s.entry.key, f.resourceType))
 		return true
 	}
 	class := classOf(f.code)
@@ -76,6 +76,14 @@ func (s *slot) settleFinding(request kmsg.Request, f finding) (recorded bool) {
 	}
 	session.gateway.note(session, entry, func(e *Entry) { session.explainFinding(e, s.entry.key, f) })
 	return true
+}
+
+// auditAllowed audits something that was done.
+func (s *session) auditAllowed(api int16, resourceType, resource string, action authz.Action) {
+	s.gateway.audited(s, Entry{
+		API: apiLabel(api), ResourceType: resourceType, Resource: shortened(resource), Client: s.clientHost,
+		Principal: principalOf(s.Identity), APIKeyID: s.APIKeyID, Operation: string(action),
+	}, true, 1)
 }
 
 // knownTopic returns the tenant's name of a topic id that the gateway knows, else "".
@@ -105,12 +113,27 @@ func (s *session) explainFinding(e *Entry, api int16, f finding) {
 		e.Fix = "nothing can allow this"
 	case verdict.Allowed:
 		e.Reason, e.Fix = "it was not allowed when it was asked for: "+verdict.Reason(request), "try again: it is allowed now"
+	case verdict.Rule == nil && looksTopicsUp(api) && f.resourceType == orrery.CRNTopic:
+		e.Reason, e.Fix = shortened(verdict.Reason(request)), shortened(lookUpFix(request))
 	default:
 		e.Reason, e.Fix = shortened(verdict.Reason(request)), shortened(verdict.Fix(request))
 		if verdict.Rule == nil {
 			e.Role = authz.LeastRole(request)
 		}
 	}
+}
+
+// looksTopicsUp reports whether clients ask with an API where a topic is before they do what they are there for.
+func looksTopicsUp(api int16) bool {
+	return api == kmsg.Metadata.Int16() || api == kmsg.DescribeTopicPartitions.Int16()
+}
+
+// lookUpFix is what to do for a client that may not look a topic up. It needs more than that for what it does next, and
+// which of the two that is cannot be seen yet; each of them implies DESCRIBE.
+func lookUpFix(look authz.Request) string {
+	produce, consume := look, look
+	produce.Operation, consume.Operation = authz.OperationWrite, authz.OperationRead
+	return "to produce, " + authz.Verdict{}.Fix(produce) + "; to consume, " + authz.Verdict{}.Fix(consume)
 }
 
 // ruleName names the rule behind a verdict.

@@ -26,8 +26,7 @@ func (g *Gateway) stepToken(x *exchange, message []byte) (answer []byte, a admis
 	if err != nil {
 		return nil, admission{}, false, refusedError{err.Error()}
 	}
-	if a, err = g.checkToken(m); err != nil {
-		x.rejected = refusedError{err.Error()}
+	if a, x.rejected = g.checkToken(m); x.rejected != nil {
 		return []byte(oauthbearer.Rejection), admission{}, false, nil
 	}
 	return nil, a, true, nil
@@ -35,20 +34,32 @@ func (g *Gateway) stepToken(x *exchange, message []byte) (answer []byte, a admis
 
 // errNoPool is one answer for what does not exist and what is another organization's.
 func errNoPool(m oauthbearer.Message) error {
-	return fmt.Errorf("the Kafka cluster %.40q has no identity pool %.40q; both come from the SASL extensions %s and %s",
-		m.LogicalCluster, m.IdentityPoolID, oauthbearer.ExtensionLogicalCluster, oauthbearer.ExtensionIdentityPoolID)
+	return refusedError{fmt.Sprintf("the Kafka cluster %.40q has no identity pool %.40q; both come from the SASL extensions %s and %s",
+		m.LogicalCluster, m.IdentityPoolID, oauthbearer.ExtensionLogicalCluster, oauthbearer.ExtensionIdentityPoolID)}
 }
 
-// checkToken returns what a token opens: the cluster that the client names, as the identity pool that it names, if the
-// token is one of the pool's provider and the pool's filter lets it in. The error holds nothing of the token.
+// checkToken returns what a token opens: the cluster that the client names, as the identity pool that it names. The
+// error is a refusedError.
 func (g *Gateway) checkToken(m oauthbearer.Message) (admission, error) {
-	st, now := g.state.Load(), g.config.Now()
+	st := g.state.Load()
 	pool, provider, hash, ok := st.logins.poolInForce(m.IdentityPoolID)
 	tenant, known := st.tenant(m.LogicalCluster)
 	if !ok || !known || tenant.OrganizationID != pool.OrganizationID {
 		return admission{}, errNoPool(m)
 	}
 	keys, _ := st.logins.keySets.get(provider.IdentityProviderID)
+	a, err := admitToken(m, pool, provider, keys, g.config.Now())
+	if err != nil {
+		return admission{}, ownedRefusalError{refusedError: refusedError{err.Error()}, logicalClusterID: tenant.LogicalClusterID}
+	}
+	a.identity.OrganizationID, a.identity.EnvironmentID, a.identity.LogicalClusterID = tenant.OrganizationID, tenant.EnvironmentID, tenant.LogicalClusterID
+	a.tenant, a.hash = tenant, hash
+	return a, nil
+}
+
+// admitToken returns as whom a token is admitted and for how long, if it is one of the pool's provider and the pool's
+// filter lets it in. The error holds nothing of the token.
+func admitToken(m oauthbearer.Message, pool identityPool, provider identityProvider, keys *oauthbearer.KeySet, now time.Time) (admission, error) {
 	claims, err := oauthbearer.Provider{
 		Issuer: provider.Issuer, Audiences: provider.Audiences, AnyAudience: len(provider.Audiences) == 0, Keys: keys,
 	}.Validate(m.Token, now)
@@ -66,10 +77,7 @@ func (g *Gateway) checkToken(m oauthbearer.Message) (admission, error) {
 		return admission{}, errors.New("the authorization id must be empty, the token's identity or the identity pool")
 	}
 	return admission{
-		identity: Identity{
-			OrganizationID: tenant.OrganizationID, EnvironmentID: tenant.EnvironmentID, LogicalClusterID: tenant.LogicalClusterID,
-			PrincipalID: pool.IdentityPoolID, Subject: subject,
-		},
-		tenant: tenant, hash: hash, lifetime: max(claims.ExpiresAt.Sub(now), leastLifetime),
+		identity: Identity{PrincipalID: pool.IdentityPoolID, Subject: subject},
+		lifetime: max(claims.ExpiresAt.Sub(now), leastLifetime),
 	}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -14,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/orrery-kafka/orrery/internal/gateway"
 	"github.com/orrery-kafka/orrery/internal/gateway/gatewaytest"
@@ -52,6 +54,7 @@ func TestWhy(t *testing.T) {
 	tenant.MaxPartitions = 3
 	c.Put(tenancy.StateTenant, tenant.LogicalClusterID, tenant)
 	admin, powerless, doomed := c.Admin(tenant), c.Key(tenant, tenant.LogicalClusterID, "sa-powerless"), c.Key(tenant, tenant.LogicalClusterID, "sa-doomed")
+	malformed := c.Key(tenant, tenant.LogicalClusterID, "sa-malformed")
 	ctx, client := testContext(t), c.Client(admin)
 	manage := kadm.NewClient(client)
 	if _, err := manage.CreateTopic(ctx, 2, 1, nil, "orders"); err != nil {
@@ -85,10 +88,26 @@ func TestWhy(t *testing.T) {
 	if results, err := manage.CreateACLs(ctx, deny.ResourcePatternType(kadm.ACLPatternLiteral)); err != nil || results[0].Err != nil {
 		t.Fatal(err, results)
 	}
+	if results, err := manage.DeleteACLs(ctx, deny); err != nil || results[0].Err != nil || len(results[0].Deleted) != 1 {
+		t.Fatal(err, results)
+	}
 	wrong := gatewaytest.Key{ID: admin.ID, Secret: "guessed-secret"}
 	if err := c.Client(wrong, kgo.RequestRetries(0)).Ping(ctx); !errors.Is(err, kerr.SaslAuthenticationFailed) {
 		t.Errorf("a wrong secret: %v", err)
 	}
+	wrong.ID = powerless.ID
+	if err := with(t, c, scram.Auth{User: wrong.ID, Pass: wrong.Secret}.AsSha256Mechanism()).Ping(ctx); !errors.Is(err, kerr.SaslAuthenticationFailed) {
+		t.Errorf("a wrong secret by SCRAM: %v", err)
+	}
+	unproved := dialRaw(t, c)
+	unproved.handshake("SCRAM-SHA-256")
+	unproved.authenticate("n,,n=" + malformed.ID + ",r=abc")
+	unproved.authenticate("c=biws,r=abc,p=AAAA")
+	expired := trust(t, c, tenant, "aaaaaa").token(map[string]any{"exp": time.Now().Unix() - 60})
+	leaving := dialRaw(t, c) // as soon as it has read that its token does not hold
+	leaving.handshake("OAUTHBEARER")
+	leaving.authenticate(tokenMessage(expired, forPool(tenant.LogicalClusterID, "pool-aaaaaa")...))
+	leaving.conn.Close()
 	plain, err := net.Dial("tcp", c.Endpoints.Bootstrap)
 	if err != nil {
 		t.Fatal(err)
@@ -101,11 +120,14 @@ func TestWhy(t *testing.T) {
 	c.Delete(tenancy.StateCredential, doomed.ID)
 	wants := [][]string{
 		{gateway.EntryDenied, "Produce", "TOPIC_AUTHORIZATION_FAILED", "User:sa-powerless", powerless.ID, "topic=orders", "op=WRITE", "role=DeveloperWrite", "FIX give User:sa-powerless the role DeveloperWrite"},
-		{gateway.EntryDenied, "Metadata", "topic=orders", "op=DESCRIBE", "role=Developer"},
+		{gateway.EntryDenied, "Metadata", "topic=orders", "op=DESCRIBE", "FIX to produce, give User:sa-powerless the role DeveloperWrite", "allows WRITE; to consume, give User:sa-powerless the role DeveloperRead", "allows READ"},
 		{gateway.EntryDenied, "FindCoordinator", "GROUP_AUTHORIZATION_FAILED", "group=readers", "op=DESCRIBE", "role=DeveloperRead", "default-deny"},
 		{gateway.EntryLimited, "CreateTopics", "POLICY_VIOLATION", "topic=too-many", "may have 3 partitions", "FIX change the request"},
 		{gateway.EntryRefused, "CreateTopics", "INVALID_CONFIG", "topic=wrong", "no.such", "FIX correct the setting"},
 		{gateway.EntryClosed, "authentication", admin.ID, "its secret is wrong", "FIX create a key"},
+		{gateway.EntryClosed, "authentication", powerless.ID, "its secret is wrong", "FIX create a key"},
+		{gateway.EntryClosed, "authentication", malformed.ID, "the SCRAM message is malformed", "FIX create a key"},
+		{gateway.EntryClosed, "authentication", "the token", "expired", "FIX compare the token"},
 		{gateway.EntryClosed, "protocol", "not Kafka's protocol", "FIX use a Kafka client"},
 		{gateway.EntryClosed, "credential", doomed.ID, "deleted", "FIX create another key"},
 	}
@@ -124,7 +146,9 @@ func TestWhy(t *testing.T) {
 			t.Errorf("who has no rights sees what was refused to others: %+v", e)
 		}
 	}
-	for _, want := range []string{"decision=allowed", "api=CreateTopics", "resource=orders", "decision=denied", "principal=User:sa-powerless", "rule=default-deny", "tenant=lkc-aaaaaa", "api=CreateACLs"} {
+	for _, want := range []string{"decision=allowed", "api=CreateTopics", "resource=orders", "decision=denied", "principal=User:sa-powerless", "rule=default-deny", "tenant=lkc-aaaaaa",
+		`api=CreateACLs resource_type=acl resource="DENY WRITE on TOPIC orders to User:sa-powerless from *" operation=ALTER decision=allowed`,
+		`api=DeleteACLs resource_type=acl resource="DENY WRITE on TOPIC orders to User:sa-powerless from *" operation=ALTER decision=allowed`} {
 		if !strings.Contains(lines.String(), want) {
 			t.Errorf("the audit log lacks %s:\n%s", want, lines)
 		}

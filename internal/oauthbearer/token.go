@@ -59,9 +59,8 @@ func (p Provider) Validate(token string, now time.Time) (Claims, error) {
 		return Claims{}, err
 	}
 	var c Claims
-	// Into a map, for encoding/json takes "EXP" for a field exp.
-	if err := json.Unmarshal(payload, &c.All); err != nil || c.All == nil {
-		return Claims{}, refuse("its claims are not a JSON object")
+	if c.All, err = members(payload); err != nil {
+		return Claims{}, err
 	}
 	if issuer, ok := text(c.All["iss"]); !ok || issuer != p.Issuer || p.Issuer == "" {
 		return Claims{}, refuse("its issuer is not the identity provider's, " + p.Issuer)
@@ -112,6 +111,36 @@ func (p Provider) verified(token string) ([]byte, error) {
 		}
 	}
 	return nil, refuse("its signature is wrong")
+}
+
+// members reads a JSON object. It refuses one that has a member twice, which others may read as the first (RFC 7519,
+// section 4), and tells "EXP" from exp, which encoding/json does not where there are fields.
+func members(payload []byte) (map[string]json.RawMessage, error) {
+	errNoObject := refuse("its claims are not a JSON object")
+	if !json.Valid(payload) {
+		return nil, errNoObject
+	}
+	d := json.NewDecoder(bytes.NewReader(payload))
+	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+		return nil, errNoObject
+	}
+	all := map[string]json.RawMessage{}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return nil, errNoObject
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, errNoObject
+		}
+		text, _ := name.(string)
+		if _, twice := all[text]; twice {
+			return nil, refuse("it has a claim twice")
+		}
+		all[text] = value
+	}
+	return all, nil
 }
 
 // text reads a JSON string.

@@ -164,6 +164,48 @@ func TestClaims(t *testing.T) {
 	}
 }
 
+// TestPayloads signs what no encoder makes of claims.
+func TestPayloads(t *testing.T) {
+	p, key := provider(t), signers()[jose.ES256]
+	b, err := json.Marshal(claims())
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := string(b)
+	deep := func(n int) string { return strings.Repeat(`{"a":`, n) + "1" + strings.Repeat("}", n) }
+	for name, test := range map[string]struct{ payload, want string }{
+		"as it is":                {good, ""},
+		"with spaces":             {"\n" + strings.Replace(good, ":", " : ", 1) + "\t", ""},
+		"a deep claim":            {strings.Replace(good, "{", `{"x":`+deep(1000)+`,`, 1), ""},
+		"nothing but depth":       {strings.Repeat("[", 10_000), "not a JSON object"},
+		"an expiry twice":         {strings.Replace(good, "{", `{"exp":1,`, 1), "a claim twice"},
+		"a subject twice, hidden": {strings.Replace(good, "{", `{"\u0073ub":"admin",`, 1), "a claim twice"},
+		"not JSON":                {"sub=svc", "not a JSON object"},
+		"nothing":                 {"", "not a JSON object"},
+		"cut off":                 {good[:len(good)-1], "not a JSON object"},
+		"an object and more":      {good + good, "not a JSON object"},
+		"a list of it":            {"[" + good + "]", "not a JSON object"},
+		"zeros":                   {strings.Repeat("\x00", 100), "not a JSON object"},
+	} {
+		signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: key, KeyID: keyOf(jose.ES256)}}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signed, err := signer.Sign([]byte(test.payload))
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := signed.CompactSerialize()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = p.Validate(token, now)
+		if (err == nil) != (test.want == "") || err != nil && (!errors.Is(err, oauthbearer.ErrToken) || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%s: %v, want %q", name, err, test.want)
+		}
+	}
+}
+
 // part is a part of a hand-made token.
 func part(v any) string {
 	b, err := json.Marshal(v)
