@@ -40,9 +40,11 @@ type Desired struct {
 	// Reason is why it is not applied yet, from the satellite.
 	Reason string `json:"reason,omitempty"`
 	// KeySet is what was last reported of an identity provider's keys.
-	KeySet    *KeySetStatus `json:"key_set,omitempty"`
-	CreatedAt time.Time     `json:"created_at"`
-	UpdatedAt time.Time     `json:"updated_at"`
+	KeySet *KeySetStatus `json:"key_set,omitempty"`
+	// Usage is what was last reported of a tenant's use.
+	Usage     *UsageReport `json:"usage,omitempty"`
+	CreatedAt time.Time    `json:"created_at"`
+	UpdatedAt time.Time    `json:"updated_at"`
 }
 
 // Key returns KIND/ID, the record's key on the link and in the store.
@@ -65,6 +67,8 @@ type Status struct {
 	PSC *PSCStatus `json:"psc,omitempty"`
 	// KeySet is set for DesiredIdentityProvider, once something is known.
 	KeySet *KeySetStatus `json:"key_set,omitempty"`
+	// Usage is set for DesiredTenant, once something was used or stored.
+	Usage *UsageReport `json:"usage,omitempty"`
 	// Local is the spec of a physical cluster that comes from the satellite's own configuration and not from the
 	// mothership, which shows it and leaves it alone: the control plane's own Kafka.
 	Local *PSCSpec `json:"local,omitempty"`

@@ -44,7 +44,7 @@ type StoredUsage struct {
 	// PartitionSeconds and ByteSeconds are those, each multiplied with the time until the next look, summed.
 	PartitionSeconds int64 `json:"partition_seconds"`
 	ByteSeconds      int64 `json:"byte_seconds"`
-	// AppendedRecords is by how much the ends of logs have grown. It has what gateways that were killed did not tell, and
+	// AppendedRecords is what gateways had counted at the first look, and by how much the ends of logs have grown since. It has what gateways that were killed did not tell, and
 	// one for each partition of a transaction (its marker); it lacks what was appended to a topic after the last look
 	// before its deletion.
 	AppendedRecords int64 `json:"appended_records"`
@@ -58,4 +58,32 @@ type UsageReport struct {
 	// At is when a gateway last said something new.
 	At     time.Time   `json:"at"`
 	Stored StoredUsage `json:"stored"`
+}
+
+// Use is one of a UsageReport.
+type Use struct {
+	Name string // such as "ingress_bytes"
+	// Value is in Unit; Meaning says what is counted, for a person, and At when it was.
+	Value         int64
+	Unit, Meaning string
+	At            time.Time
+}
+
+// List returns everything that was reported, always in the same order.
+func (r UsageReport) List() []Use {
+	return []Use{
+		{"ingress_bytes", r.IngressBytes, "bytes", "requests, with all of the protocol", r.At},
+		{"egress_bytes", r.EgressBytes, "bytes", "responses, with all of the protocol", r.At},
+		{"produced_bytes", r.ProducedBytes, "bytes", "record batches that brokers took, as compressed as they came", r.At},
+		{"produced_records", r.ProducedRecords, "records", "records in them", r.At},
+		{"fetched_bytes", r.FetchedBytes, "bytes", "responses to fetches", r.At},
+		{"requests", r.Requests, "requests", "requests of any kind", r.At},
+		{"connection_seconds", r.ConnectionMillis / 1000, "seconds", "for how long connections were open, summed", r.At},
+		{"partitions", r.Stored.Partitions, "partitions", "partitions of all topics, at that time", r.Stored.At},
+		{"stored_bytes", r.Stored.Bytes, "bytes", "what they take, of each its largest replica, at that time", r.Stored.At},
+		{"partition_seconds", r.Stored.PartitionSeconds, "partition seconds", "partitions, each for as long as it was there", r.Stored.At},
+		{"stored_byte_seconds", r.Stored.ByteSeconds, "byte seconds", "stored bytes, each for as long as it was there", r.Stored.At},
+		{"appended_records", r.Stored.AppendedRecords, "records", "by how much the ends of logs grew, transactions' markers included", r.Stored.At},
+		{"uncounted_records", r.Stored.UncountedRecords, "records", "of those, at most so many were produced and not counted: when gateways were killed", r.Stored.At},
+	}
 }

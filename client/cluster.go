@@ -49,6 +49,11 @@ func (c *Client) GetLogicalCluster(ctx context.Context, id string) (wire.Logical
 	return do[wire.LogicalCluster](ctx, c, http.MethodGet, at(logicalClusters, id), nil, nil)
 }
 
+// GetLogicalClusterUsage returns what a Kafka cluster has used since it was made.
+func (c *Client) GetLogicalClusterUsage(ctx context.Context, id string) (wire.LogicalClusterUsage, error) {
+	return do[wire.LogicalClusterUsage](ctx, c, http.MethodGet, at(logicalClusters, id)+"/usage", nil, nil)
+}
+
 // GetLogicalClusterQuotas returns what a Kafka cluster may use, and which rule says so.
 func (c *Client) GetLogicalClusterQuotas(ctx context.Context, id string) (wire.LogicalClusterQuotas, error) {
 	return do[wire.LogicalClusterQuotas](ctx, c, http.MethodGet, at(logicalClusters, id)+"/quotas", nil, nil)

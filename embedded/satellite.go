@@ -31,6 +31,9 @@ var capacity = orrery.Capacity{
 	IngressBytesPerSecond: 500e6, EgressBytesPerSecond: 500e6, StorageBytes: 100 << 40,
 }
 
+// meterPeriod is how often what tenants use is added up and reported.
+const meterPeriod = 5 * time.Second
+
 // openSatellite starts the satellite and waits until pkc-control runs.
 func (s *Server) openSatellite(ctx context.Context) error {
 	local, err := s.localPSCs()
@@ -48,7 +51,7 @@ func (s *Server) openSatellite(ctx context.Context) error {
 			Engine: orrery.EngineEmbedded, Substrate: "inproc", Version: s.config.Version, Capacity: capacity,
 		},
 		Ledger: satellite.Directory(s.directory.join("satellite", "ledger")), Substrate: s.substrate, Open: kafka.Opener(s.log), Local: local,
-		Keys: keys, Changed: func() { s.nudge(loopSatellite); s.changed.announce() }, Logger: s.log,
+		MeterPeriod: meterPeriod, Keys: keys, Changed: func() { s.nudge(loopSatellite); s.changed.announce() }, Logger: s.log,
 	})
 	if err != nil {
 		return err

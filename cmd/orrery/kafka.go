@@ -8,5 +8,5 @@ func (p *program) kafkaCommand() *cobra.Command {
 		Example: `orrery kafka cluster create demo
 orrery kafka topic create greetings
 orrery kafka client-config java > client.properties`,
-	}, p.kafkaClusterCommand(), p.kafkaTopicCommand(), p.kafkaACLCommand(), p.kafkaQuotaCommand(), p.kafkaWhyCommand(), p.kafkaClientConfigCommand())
+	}, p.kafkaClusterCommand(), p.kafkaTopicCommand(), p.kafkaACLCommand(), p.kafkaQuotaCommand(), p.kafkaUsageCommand(), p.kafkaWhyCommand(), p.kafkaClientConfigCommand())
 }

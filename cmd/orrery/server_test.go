@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,11 +22,12 @@ import (
 // patience bounds every wait of a test for something that takes as long as it takes.
 const patience = time.Minute
 
-// TestServerScripts runs scripts that need a server. They have three commands more:
+// TestServerScripts runs scripts that need a server. They have four commands more:
 //
 //	serve               starts a server in $WORK/data, which the other commands then find
 //	capture NAME PATH   stores a part of the last command's JSON, such as 0.id, in a variable
 //	eventually ARGS...  runs orrery until it succeeds
+//	shows WANT ARGS...  runs orrery until its output matches
 func TestServerScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/server", UpdateScripts: *update,
@@ -33,7 +35,7 @@ func TestServerScripts(t *testing.T) {
 			e.Setenv("ORRERY_WAIT_TIMEOUT", patience.String())
 			return ownHome(e)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serve": serve, "capture": capture, "eventually": eventually},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serve": serve, "capture": capture, "eventually": eventually, "shows": shows},
 	})
 }
 
@@ -76,16 +78,23 @@ func capture(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func eventually(ts *testscript.TestScript, _ bool, args []string) {
+	shows(ts, false, append([]string{""}, args...))
+}
+
+func shows(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	args = args[1:]
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(patience); ; <-tick.C {
 		var stdout, stderr bytes.Buffer
 		environ := []string{"HOME=" + ts.Getenv("HOME"), "ORRERY_DIR=" + ts.Getenv("ORRERY_DIR")}
-		if newProgram(environ, strings.NewReader(""), &stdout, &stderr).run(context.Background(), args) == exitOK {
+		if newProgram(environ, strings.NewReader(""), &stdout, &stderr).run(context.Background(), args) == exitOK && want.Match(stdout.Bytes()) {
 			return
 		}
 		if time.Now().After(deadline) {
-			ts.Fatalf("orrery %s fails for %s: %s", strings.Join(args, " "), patience, stderr.String())
+			ts.Fatalf("orrery %s fails for %s, or does not show %q: %s%s", strings.Join(args, " "), patience, want, stdout.String(), stderr.String())
 		}
 	}
 }

@@ -52,7 +52,7 @@ var allowed = map[string][]string{
 		"internal/store", "internal/link", "internal/identitypool", "internal/clientcertificate"},
 	"internal/rest":                {"wire", "internal/mothership"},
 	"internal/operator":            {"internal/substrate", "internal/brokers", "internal/profile", "internal/rollout"},
-	"internal/satellite":           {"internal/link", "internal/operator", "internal/brokers", "internal/tenancy", "internal/pki", "internal/durable", "internal/jwks"},
+	"internal/satellite":           {"internal/link", "internal/operator", "internal/brokers", "internal/tenancy", "internal/usage", "internal/pki", "internal/durable", "internal/jwks"},
 	"internal/gateway":             {"internal/tenancy", "internal/authz", "internal/quota", "internal/usage", "internal/scram", "internal/oauthbearer", "internal/identitypool", "internal/clientcertificate", "internal/proxyprotocol"},
 	"internal/gateway/gatewaytest": {"internal/gateway", "internal/tenancy", "internal/kafkatest"}, // gateways in front of a real engine, for tests of the gateway and of its second face
 	"internal/kafkarest":           {"internal/authz", "internal/gateway", "internal/tenancy"},

@@ -15,7 +15,7 @@ import (
 // The state topics of a physical cluster: one partition each, compacted, internal to the platform.
 const (
 	TopicTenants  = "_orrery_tenants"  // written by the satellite, read by the gateways
-	TopicGateways = "_orrery_gateways" // written by the gateways, read by the satellite
+	TopicGateways = "_orrery_gateways" // written by the gateways, read by the satellite, which adds what it measures for metering
 	TopicACLs     = "_orrery_acls"     // written and read by the gateways; the satellite clears deleted tenants from it
 )
 
@@ -37,6 +37,8 @@ type Cluster interface {
 	// Tail returns what is known now of a state topic that is followed in the background: as ReadState, without
 	// waiting. The first call starts the following; ready is false until the first read to the end.
 	Tail(topic string) (records []Record, ready bool)
+	// TenantTopics returns the topics of all logical clusters, sorted by name.
+	TenantTopics(ctx context.Context) ([]TenantTopic, error)
 	// RemoveTenant deletes every topic, group and transactional id whose physical name begins with prefix, at
 	// most some hundred a call, and returns how many topics and groups are left.
 	RemoveTenant(ctx context.Context, prefix string) (left int, err error)
@@ -49,6 +51,20 @@ type Record struct {
 	Key    string
 	Value  []byte // nil: tombstone
 	Offset int64  // of a record that was read
+}
+
+// PrefixTenants begins the names of the topics of logical clusters.
+const PrefixTenants = orrery.PrefixLogicalKafka + "-"
+
+// TenantTopic is a topic of a logical cluster: how much was ever appended to it, and what of that is still there.
+type TenantTopic struct {
+	Name       string
+	ID         string // of another topic of the same name it is another one
+	Partitions int
+	// End is the sum of the offsets after the last records of its partitions; -1 where one has no leader that says it.
+	End int64
+	// Bytes is what its partitions take, of each the largest replica.
+	Bytes int64
 }
 
 // View is Kafka's own idea of its health.

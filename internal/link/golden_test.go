@@ -59,6 +59,10 @@ func golden(t *testing.T) map[string]link.Message {
 			Generation: generation, Applied: true, KeySet: &orrery.KeySetStatus{
 				Keys:    []orrery.PublicKey{{KeyType: "RSA", KeyID: "k1", Algorithm: "RS256", Use: "sig"}},
 				Fetched: orrery.Condition{Type: orrery.ConditionKeysFetched, Status: orrery.False, Reason: "FetchFailed", Message: "the server answers 500", Since: at}}}},
+		"usage-status": {orrery.DesiredTenant, "lkc-bcdf02", false, orrery.Status{
+			Generation: generation, Applied: true, Usage: &orrery.UsageReport{
+				Usage: orrery.Usage{IngressBytes: 1, EgressBytes: 2, ProducedBytes: 3, ProducedRecords: 4, FetchedBytes: 5, Requests: 6, ConnectionMillis: 7}, At: at,
+				Stored: orrery.StoredUsage{Since: at, At: at, Partitions: 8, Bytes: 9, PartitionSeconds: 10, ByteSeconds: 11, AppendedRecords: 12, UncountedRecords: 13}}}},
 		"salt-key": {orrery.DesiredSaltKey, "pkc-bcdf01", false, tenancy.SaltKey{PhysicalClusterID: "pkc-bcdf01", Key: []byte("01234567890123456789012345678901")}},
 		"status": {orrery.DesiredPSC, "pkc-bcdf01", false, orrery.Status{
 			Generation: generation, Applied: true, Gone: true, Reason: "BrokerStopped", PSC: &orrery.PSCStatus{

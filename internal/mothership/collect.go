@@ -81,6 +81,7 @@ func latest(messages []link.Message) []link.Message {
 // report is what a status message means for the state.
 type report struct {
 	news      bool
+	onlyUsage bool   // nobody waits for it
 	problem   string // why it was ignored, where somebody should know
 	satellite *orrery.Satellite
 	desired   orrery.Desired
@@ -118,6 +119,8 @@ func (t *transaction) read(message link.Message) (report, error) {
 	}
 	r := report{desired: observe(d, status)}
 	r.news = !reflect.DeepEqual(d, r.desired)
+	d.Usage = r.desired.Usage
+	r.onlyUsage = r.news && reflect.DeepEqual(d, r.desired)
 	if d.Kind == orrery.DesiredPSC && status.PSC != nil {
 		psc, ok, err := find(t.PSCs(), d.ID)
 		if err != nil {
@@ -160,6 +163,9 @@ func observe(d orrery.Desired, status orrery.Status) orrery.Desired {
 	d.Observed, d.Reason = status.Generation, bounded(status.Reason)
 	if d.KeySet = status.KeySet; d.KeySet != nil {
 		d.KeySet.Fetched.Message = bounded(d.KeySet.Fetched.Message)
+	}
+	if u := status.Usage; u != nil && (d.Usage == nil || !u.At.Before(d.Usage.At) && !u.Stored.At.Before(d.Usage.Stored.At)) {
+		d.Usage = u // what was used does not become less: another is late
 	}
 	if d.Observed != d.Generation {
 		d.Applied, d.Gone = false, false
@@ -214,6 +220,9 @@ func (t *transaction) collect(message link.Message) error {
 		if err := t.PSCs().Put(*r.psc); err != nil {
 			return err
 		}
+	}
+	if r.onlyUsage {
+		return nil
 	}
 	return t.settleRecord(r.desired)
 }

@@ -77,6 +77,7 @@ var attempts = map[string]attempt{
 	"getPlacementDecision":          {object: "{cluster}", stranger: []int{404}, powerless: []int{403, 404}},
 	"getLogicalCluster":             {object: "{cluster}", stranger: []int{404}, powerless: []int{403, 404}},
 
+	"getLogicalClusterUsage":  {object: "{cluster}", stranger: []int{404}, powerless: []int{403, 404}},
 	"getLogicalClusterQuotas": {object: "{cluster}", stranger: []int{404}, powerless: []int{403, 404}},
 }
 

@@ -77,6 +77,7 @@ func (s *server) routes() []route {
 		s.placementDecisionRoutes(),
 		s.logicalClusterRoutes(),
 		s.quotaRoutes(),
+		s.usageRoutes(),
 	)
 }
 

@@ -73,7 +73,7 @@ const (
 )
 
 // finish removes what deleted tenants left, once no gateway honours them any more: some at each step.
-func (s *Satellite) finish(ctx context.Context, now time.Time, cluster brokers.Cluster, items []*item) (next time.Time, err error) {
+func (s *Satellite) finish(ctx context.Context, now time.Time, p *psc, cluster brokers.Cluster, items []*item) (next time.Time, err error) {
 	next = now.Add(quiet)
 	var errs []error
 	for _, i := range items {
@@ -94,6 +94,7 @@ func (s *Satellite) finish(ctx context.Context, now time.Time, cluster brokers.C
 			i.reason = "its topics, groups and ACLs cannot be removed at the moment"
 			i.pause(now)
 		case left == 0:
+			s.lastUsage(cluster, p, i)
 			i.gone, i.reason = true, ""
 		default:
 			i.reason = fmt.Sprintf("%d of its topics and groups are left to be removed", left)

@@ -31,6 +31,8 @@ type item struct {
 	refused, conflict string
 	// keySet is what was last said about an identity provider's keys.
 	keySet *orrery.KeySetStatus
+	// usage is what was last said of a tenant's use.
+	usage *orrery.UsageReport
 	// reason says what it waits for.
 	reason string
 	// left is how many topics and groups of a deleted tenant are known to be left; attempts counts tries without
@@ -56,7 +58,7 @@ func (i *item) settled() bool {
 }
 
 func (i *item) status() orrery.Status {
-	status := orrery.Status{Generation: i.generation, Applied: i.applied, Gone: i.gone, Reason: i.reason, KeySet: i.keySet}
+	status := orrery.Status{Generation: i.generation, Applied: i.applied, Gone: i.gone, Reason: i.reason, KeySet: i.keySet, Usage: i.usage}
 	if why := i.refused + i.conflict; why != "" {
 		status.Applied, status.Reason = false, why
 	}
@@ -93,7 +95,7 @@ func (s *Satellite) takeItem(m link.Message) {
 	}
 	i := &item{place: at, kind: m.Kind, id: m.ID, generation: m.Generation, deleted: m.Deleted, content: canonical, hash: orrery.Hash(canonical)}
 	if known {
-		i.keySet = old.keySet
+		i.keySet, i.usage = old.keySet, old.usage
 		order := m.Generation.Compare(old.generation)
 		same := i.hash == old.hash && i.deleted == old.deleted
 		switch {

@@ -35,6 +35,8 @@ type psc struct {
 	// providers are its identity providers, by id; keySetHashes, of the keys that were written last, as endpointsHash.
 	providers    map[string]knownProvider
 	keySetHashes map[string]string
+	// metered is when the use of its tenants was last added up.
+	metered time.Time
 	// attempts counts writes of the state topic that failed in a row; retry is when the next one is due.
 	attempts int
 	retry    time.Time

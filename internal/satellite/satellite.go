@@ -45,6 +45,8 @@ type Config struct {
 	Local     []Local
 	// Keys fetches the public keys of identity providers; nil: they are not fetched.
 	Keys *jwks.Cache
+	// MeterPeriod is how often the use of tenants is added up and reported; 0 is a minute.
+	MeterPeriod time.Duration
 	// Changed is called, from any goroutine, when a step is worth taking before its time.
 	Changed func()
 	Logger  *slog.Logger
@@ -93,6 +95,9 @@ func New(config Config) (*Satellite, error) {
 	}
 	if config.Changed == nil {
 		config.Changed = func() {}
+	}
+	if config.MeterPeriod == 0 {
+		config.MeterPeriod = defaultMeterPeriod
 	}
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)

@@ -142,10 +142,12 @@ func (s *Satellite) settleCluster(ctx context.Context, now time.Time, p *psc, it
 	cluster, _ := p.operator.Cluster()
 	due := acknowledge(cluster, p.entry.ID, items, now)
 	next = earlier(next, due)
-	due, finishErr := s.finish(ctx, now, cluster, items)
+	due, finishErr := s.finish(ctx, now, p, cluster, items)
 	next = earlier(next, due)
 	due, keysErr := s.keySets(ctx, now, p, state)
-	return earlier(next, due), errors.Join(finishErr, keysErr)
+	next = earlier(next, due)
+	due, meterErr := s.meter(ctx, now, p, state)
+	return earlier(next, due), errors.Join(finishErr, keysErr, meterErr)
 }
 
 // Pauses while a state topic cannot be written: each try may take clusterTimeout, and other clusters wait for it.

@@ -1,6 +1,7 @@
 package satellite_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -52,6 +53,7 @@ type world struct {
 	local      []satellite.Local
 	ahead      time.Duration // of the satellite's clock
 	keys       jwks.Config
+	meter      time.Duration // its period; 0 is longer than a test
 
 	substrate *inproc.Substrate
 	satellite *satellite.Satellite
@@ -102,7 +104,7 @@ func (w *world) start(connected bool) {
 	keys := jwks.New(w.keys)
 	w.satellite, err = satellite.New(satellite.Config{
 		Satellite: orrery.Satellite{ID: satelliteID, Cloud: "*", Region: "*", Engine: orrery.EngineEmbedded, Substrate: "inproc", Version: "test", Capacity: orrery.Capacity{Brokers: 30}},
-		Ledger:    satellite.Directory(filepath.Join(w.dir, "ledger")), Substrate: w.substrate, Open: kafka.Opener(logger), Local: w.local, Changed: w.nudge, Logger: logger, Keys: keys,
+		Ledger:    satellite.Directory(filepath.Join(w.dir, "ledger")), Substrate: w.substrate, Open: kafka.Opener(logger), Local: w.local, Changed: w.nudge, Logger: logger, Keys: keys, MeterPeriod: cmp.Or(w.meter, time.Hour),
 	})
 	if err != nil {
 		w.Fatal(err)

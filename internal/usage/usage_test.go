@@ -166,8 +166,11 @@ func TestRandomLives(t *testing.T) {
 func TestLooks(t *testing.T) {
 	start := time.Unix(1_000_000, 0)
 	a, b := Topic{"a", 2, 100, 1000}, Topic{"b", 1, 5, 10}
+	if s := (Stored{}).Look(start, 90, []Topic{a, {"c", 1, -1, 0}}); s.News(Stored{}) {
+		t.Errorf("a first look at a topic without a leader is %+v", s)
+	}
 	s := Stored{}.Look(start, 90, []Topic{a})
-	if !s.News(Stored{}) || s.AppendedRecords != 0 || s.UncountedRecords != 0 || s.Partitions != 2 || s.Bytes != 1000 {
+	if !s.News(Stored{}) || s.AppendedRecords != 90 || s.UncountedRecords != 0 || s.Partitions != 2 || s.Bytes != 1000 {
 		t.Errorf("the first look is %+v", s)
 	}
 	if next := s.Look(start.Add(time.Minute), 90, []Topic{a}); next.News(s) || next.PartitionSeconds != 120 || next.ByteSeconds != 60_000 {
@@ -177,15 +180,19 @@ func TestLooks(t *testing.T) {
 	}
 	a.End = 130 // 30 more, of which 25 are counted
 	s2 := s.Look(start.Add(time.Minute), 115, []Topic{a, b})
-	if s2.AppendedRecords != 35 || s2.UncountedRecords != 10 || s2.Partitions != 3 {
+	if s2.AppendedRecords != 125 || s2.UncountedRecords != 10 || s2.Partitions != 3 {
 		t.Errorf("it is %+v", s2)
 	}
 	s3 := s2.Look(start.Add(2*time.Minute), 200, []Topic{b}) // a is deleted; more is counted than is there
-	if s3.AppendedRecords != 35 || s3.UncountedRecords != 0 || len(s3.Ends) != 1 || s3.PartitionSeconds != 120+180 {
+	if s3.AppendedRecords != 125 || s3.UncountedRecords != 0 || len(s3.Ends) != 1 || s3.PartitionSeconds != 120+180 {
 		t.Errorf("it is %+v", s3)
 	}
+	b.End = -1 // without a leader
+	if s4 := s3.Look(start.Add(3*time.Minute), 200, []Topic{b, {"c", 1, -1, 0}}); s4.AppendedRecords != 125 || s4.Ends["b"] != 5 || s4.Ends["c"] != 0 {
+		t.Errorf("it is %+v", s4)
+	}
 	b.End = 3 // what a broker that has just become the leader may say for a moment
-	if s4 := s3.Look(start.Add(3*time.Minute), 200, []Topic{b}); s4.AppendedRecords != 35 || s4.Ends["b"] != 5 {
+	if s4 := s3.Look(start.Add(3*time.Minute), 200, []Topic{b}); s4.AppendedRecords != 125 || s4.Ends["b"] != 5 {
 		t.Errorf("it is %+v", s4)
 	}
 }

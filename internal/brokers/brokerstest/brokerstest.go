@@ -25,6 +25,8 @@ type Engine interface {
 	Nodes() []int32
 	// CreateTopic makes an empty topic.
 	CreateTopic(t *testing.T, name string, partitions int)
+	// Append writes a record to partition 0 of a topic, several times.
+	Append(t *testing.T, name string, times int)
 	// CreateGroup makes a group without members.
 	CreateGroup(t *testing.T, name string)
 	// JoinGroup makes a group with a member, which leave takes out.
@@ -49,6 +51,7 @@ func Run(t *testing.T, start func(t *testing.T) Engine) {
 		{"TopicIsMissing", testTopicIsMissing},
 		{"Tail", testTail},
 		{"TailOfAMissingTopic", testTailOfAMissingTopic},
+		{"TenantTopics", testTenantTopics},
 		{"RemoveTenant", testRemoveTenant},
 		{"RemoveTenantIsBounded", testRemoveTenantIsBounded},
 		{"RemoveTenantRefuses", testRemoveTenantRefuses},
@@ -260,6 +263,50 @@ func testRemoveTenantIsBounded(t *testing.T, e Engine) {
 	}
 }
 
+func testTenantTopics(t *testing.T, e Engine) {
+	c := prepared(t, e, nil)
+	if got, err := c.TenantTopics(t.Context()); err != nil || len(got) != 0 {
+		t.Errorf("without tenants: %+v, %v", got, err)
+	}
+	e.CreateTopic(t, "lkc-2_a", 3)
+	e.CreateTopic(t, "lkc-1_a", 1)
+	e.CreateTopic(t, "lkcs", 1)
+	e.Append(t, "lkc-2_a", 5)
+	got := tenantTopics(t, c)
+	want := []brokers.TenantTopic{{Name: "lkc-1_a", Partitions: 1}, {Name: "lkc-2_a", Partitions: 3, End: 5}}
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(brokers.TenantTopic{}, "ID", "Bytes")); diff != "" {
+		t.Fatal(diff)
+	}
+	if got[0].ID == got[1].ID || got[0].Bytes != 0 || got[1].Bytes <= 0 {
+		t.Errorf("they are %+v", got)
+	}
+	if left, err := c.RemoveTenant(t.Context(), "lkc-2_"); err != nil || left != 0 {
+		t.Fatal(left, err)
+	}
+	e.CreateTopic(t, "lkc-2_a", 1)
+	again := tenantTopics(t, c)
+	if len(again) != 2 || again[1].ID == got[1].ID || again[1].End != 0 || again[0].ID != got[0].ID {
+		t.Errorf("one that was made again is %+v; before it was %+v", again, got)
+	}
+}
+
+// tenantTopics returns the topics once their leaders are known.
+func tenantTopics(t *testing.T, c brokers.Cluster) (topics []brokers.TenantTopic) {
+	t.Helper()
+	poll.Success(t, func() (err error) {
+		if topics, err = c.TenantTopics(t.Context()); err != nil {
+			return err
+		}
+		for _, topic := range topics {
+			if topic.End < 0 {
+				return fmt.Errorf("%s has no leader", topic.Name)
+			}
+		}
+		return nil
+	})
+	return topics
+}
+
 func testRemoveTenantRefuses(t *testing.T, e Engine) {
 	c := prepared(t, e, nil)
 	e.CreateTopic(t, "lkc-1_a", 1)
@@ -295,6 +342,7 @@ func all(t *testing.T, c brokers.Cluster, ctx context.Context, after string) {
 			_, err := c.WriteState(ctx, brokers.TopicTenants, []brokers.Record{record("a", "1")})
 			return err
 		},
+		"TenantTopics": func() error { _, err := c.TenantTopics(ctx); return err },
 		"RemoveTenant": func() error { _, err := c.RemoveTenant(ctx, "lkc-1_"); return err },
 	}
 	for name, call := range calls {

@@ -73,6 +73,16 @@ func (e *engine) CreateTopic(t *testing.T, name string, partitions int) {
 	}
 }
 
+func (e *engine) Append(t *testing.T, name string, times int) {
+	t.Helper()
+	client := e.client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	for range times {
+		if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: name, Value: []byte("x")}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func (e *engine) CreateGroup(t *testing.T, name string) {
 	t.Helper()
 	e.CreateTopic(t, "for-"+name, 1)

@@ -54,6 +54,7 @@ type Brokers struct {
 	mu       sync.Mutex
 	view     brokers.View
 	topics   map[string]*topic
+	made     int            // topics, so far
 	groups   map[string]int // members by name
 	sessions []*session
 	failures []error
@@ -63,6 +64,8 @@ type Brokers struct {
 
 type topic struct {
 	partitions int
+	made       int              // is its id
+	end, bytes int64            // of a topic of a tenant
 	records    []brokers.Record // of a state topic
 	next       int64
 }
@@ -105,7 +108,16 @@ func (b *Brokers) StallTails(stalled bool) {
 func (b *Brokers) AddTopic(name string, partitions int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.topics[name] = &topic{partitions: partitions}
+	b.made++
+	b.topics[name] = &topic{partitions: partitions, made: b.made}
+}
+
+// SetAppended sets how many records were ever appended to a topic that there is, and how large it is; records of -1 are
+// those of a topic without a leader.
+func (b *Brokers) SetAppended(name string, records, bytes int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.topics[name].end, b.topics[name].bytes = records, bytes
 }
 
 // SetGroup adds a group, or sets how many members it has.
@@ -296,6 +308,22 @@ func (s *session) Tail(name string) (records []brokers.Record, ready bool) {
 		return nil, false
 	}
 	return t.state(), true
+}
+
+// TenantTopics returns what AddTopic and SetAppended said.
+func (s *session) TenantTopics(ctx context.Context) ([]brokers.TenantTopic, error) {
+	err := s.begin(ctx, "listing the tenants' topics")
+	defer s.b.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	var topics []brokers.TenantTopic
+	for _, name := range slices.Sorted(maps.Keys(s.b.topics)) {
+		if t := s.b.topics[name]; strings.HasPrefix(name, brokers.PrefixTenants) {
+			topics = append(topics, brokers.TenantTopic{Name: name, ID: fmt.Sprint(t.made), Partitions: t.partitions, End: t.end, Bytes: t.bytes})
+		}
+	}
+	return topics, nil
 }
 
 // RemoveTenant deletes topics, and groups that have no members.

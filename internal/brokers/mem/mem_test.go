@@ -30,6 +30,9 @@ func (engine) Nodes() []int32 { return []int32{0, 1, 2} }
 func (e engine) CreateTopic(_ *testing.T, name string, partitions int) {
 	e.AddTopic(name, partitions)
 }
+func (e engine) Append(_ *testing.T, name string, times int) {
+	e.SetAppended(name, int64(times), int64(times))
+}
 func (e engine) CreateGroup(_ *testing.T, name string) { e.SetGroup(name, 0) }
 func (e engine) JoinGroup(_ *testing.T, name string) (leave func()) {
 	e.SetGroup(name, 1)
