@@ -239,3 +239,10 @@ func (e *End) deliver(messages []link.Message, c *cursor, entry record) []link.M
 	}
 	return append(messages, message)
 }
+
+// Held reports whether deliveries to this end wait for a later call of Receive.
+func (e *End) Held() bool {
+	e.topics.mu.Lock()
+	defer e.topics.mu.Unlock()
+	return len(e.held) > 0
+}

@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -250,4 +251,19 @@ func (e *End) send(satelliteID string, records []record) (nudge func(), err erro
 		err = ErrFault
 	}
 	return t.readers(l), err
+}
+
+// Keys returns the keys of the desired or status topic of a satellite that have a record, or a tombstone, sorted.
+func (t *Topics) Keys(status bool, satelliteID string) []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	name := desiredPrefix + satelliteID
+	if status {
+		name = statusPrefix + satelliteID
+	}
+	keys := map[string]bool{}
+	for _, r := range t.log(name, satelliteID).records {
+		keys[string(r.key)] = true
+	}
+	return slices.Sorted(maps.Keys(keys))
 }
