@@ -26,13 +26,17 @@ import (
 
 const deadline = time.Minute
 
-// open starts a server on a directory with ports that the system chooses.
-func open(t *testing.T, dir string) *Server {
+// open starts a server on a directory with ports that the system chooses. A directory keeps its port, which the system
+// may have given to another test since: then it is tried again.
+func open(t *testing.T, dir string) (s *Server) {
 	t.Helper()
-	s, err := Open(t.Context(), Config{Dir: dir, Listen: "127.0.0.1:0", Version: "test", Logger: slog.New(slog.NewTextHandler(testWriter{t}, nil))})
-	if err != nil {
-		t.Fatal(err)
-	}
+	poll.Success(t, func() (err error) {
+		s, err = Open(t.Context(), Config{Dir: dir, Listen: "127.0.0.1:0", Version: "test", Logger: slog.New(slog.NewTextHandler(testWriter{t}, nil))})
+		if err != nil && !strings.Contains(err.Error(), "is taken by another program") {
+			t.Fatal(err)
+		}
+		return err
+	})
 	t.Cleanup(func() { shut(t, s) })
 	return s
 }

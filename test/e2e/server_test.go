@@ -26,6 +26,9 @@ import (
 // deadline bounds every wait of these tests; nothing that works comes near it.
 const deadline = 60 * time.Second
 
+// portTaken is what the program says of a port that somebody else listens on.
+const portTaken = "is taken by another program"
+
 // binary is the program under test, built once.
 var binary string
 
@@ -57,11 +60,15 @@ type server struct {
 	env     map[string]string // of admin.env
 }
 
-// start runs `orrery up` on dir with ports that the system chooses, and waits until its API answers.
+// start runs `orrery up` on dir with ports that the system chooses, and waits until its API answers. A directory keeps
+// its port, which the system may have given to another test since the server ended: then it is tried again.
 func start(t *testing.T, dir string, flags ...string) *server {
 	t.Helper()
-	s := launch(t, dir, flags...)
-	s.waitReady()
+	var s *server
+	poll.Until(t, "the API's port to be free", func() bool {
+		s = launch(t, dir, flags...)
+		return s.waitReady()
+	})
 	return s
 }
 
@@ -86,17 +93,23 @@ func launch(t *testing.T, dir string, flags ...string) *server {
 	return s
 }
 
-func (s *server) waitReady() {
+// waitReady returns false where the server has ended because its port was taken.
+func (s *server) waitReady() (ready bool) {
 	s.t.Helper()
+	taken := false
 	poll.Until(s.t, "the API to answer", func() bool {
 		select {
 		case err := <-s.exited:
 			s.exited <- err
+			if taken = strings.Contains(s.output.String(), portTaken); taken {
+				return true
+			}
 			s.t.Fatalf("orrery up ended: %v\n%s", err, s.output)
 		default:
 		}
 		return s.readAdmin() == nil && s.answers()
 	})
+	return !taken
 }
 
 func (s *server) answers() bool {
