@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -180,7 +182,19 @@ func (s *session) Tail(name string) (records []brokers.Record, ready bool) {
 		}
 		records = append(records, brokers.Record{Key: fmt.Sprintf("gateway/%d", lease.Node), Value: value})
 	}
-	return records, true
+	return append(records, t.records...), true // all of these are written by satellites, and sorted behind the leases
+}
+
+// TenantTopics implements brokers.Cluster. Nobody appends to a tenant's topics after they were made.
+func (s *session) TenantTopics(context.Context) ([]brokers.TenantTopic, error) {
+	if err := s.reach(); err != nil {
+		return nil, err
+	}
+	var topics []brokers.TenantTopic
+	for _, prefix := range slices.Sorted(maps.Keys(s.cluster.data)) {
+		topics = append(topics, brokers.TenantTopic{Name: prefix + "orders", ID: prefix, Partitions: 6, End: 1000, Bytes: 1 << 20})
+	}
+	return topics, nil
 }
 
 // mostRemovals bounds what one call of RemoveTenant removes.

@@ -193,8 +193,14 @@ func (w *World) converge() {
 	}
 	w.took = w.clock.now.Sub(healed)
 	w.checkAll()
-	w.quietly() // what a timer was to do later is done now, such as renewing a certificate
-	if wrote := w.quietly(); wrote.changes() > 0 {
+	w.run(w.clock.now.Add(28 * time.Hour)) // what is done once a day, such as metering, is done
+	wrote := w.quietly()
+	for range 2 { // a certificate may be renewed by chance, but not again and again
+		if wrote.changes() > 0 {
+			wrote = w.quietly()
+		}
+	}
+	if wrote.changes() > 0 {
 		w.fail("it has converged, and still writes when nothing happens: %+v", wrote)
 	}
 	before := w.counts
@@ -202,7 +208,7 @@ func (w *World) converge() {
 		w.fail("the full pass fails: %v", err)
 	}
 	w.run(w.clock.now.Add(time.Minute))
-	if wrote := w.counts.minus(before); wrote.changes() > 0 {
+	if wrote = w.counts.minus(before); wrote.changes() > 0 {
 		w.fail("it has converged, and a full pass still writes: %+v", wrote)
 	}
 }

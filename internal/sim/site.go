@@ -47,7 +47,7 @@ func (s *site) start() {
 	l := &loop{world: w, process: p, name: s.id}
 	sat, err := satellite.New(satellite.Config{
 		Satellite: s.about, Ledger: ledgerFiles{s, p}, Substrate: platform{s, p}, Open: s.open(p),
-		Changed: l.nudge, Logger: w.trace.logger(s.id),
+		MeterPeriod: 24 * time.Hour, Changed: l.nudge, Logger: w.trace.logger(s.id),
 	})
 	if err != nil {
 		w.trace.add(s.id, "does not start: %v", err)
