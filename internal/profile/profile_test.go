@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -220,4 +221,35 @@ func TestLimits(t *testing.T) {
 	if _, err := profile.LimitsOf(profile.Newest, "Freight"); orrery.ErrorCode(err) != orrery.Invalid {
 		t.Errorf("Freight: %v", err)
 	}
+}
+
+// The page about limits says what the profile does.
+func TestLimitsDocument(t *testing.T) {
+	page, err := os.ReadFile("../../docs/reference/limits.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	quotas := map[string][]orrery.Quota{}
+	for clusterType, units := range map[string]int{orrery.TypeBasic: 0, orrery.TypeStandard: 0, orrery.TypeDedicated: 1} {
+		limits, err := profile.LimitsOf(profile.Newest, clusterType)
+		if err != nil {
+			t.Fatal(err)
+		}
+		quotas[clusterType] = limits.Quotas(units).List()
+	}
+	for i, q := range quotas[orrery.TypeBasic] {
+		row := fmt.Sprintf("| `%s` | %s | %s | %s | %s", q.Name, q.Unit, grouped(q.Value), grouped(quotas[orrery.TypeStandard][i].Value), grouped(quotas[orrery.TypeDedicated][i].Value))
+		if !strings.Contains(string(page), row+" ") {
+			t.Errorf("docs/reference/limits.md has no row that begins with\n%s", row)
+		}
+	}
+}
+
+// grouped writes 1000000 as 1,000,000.
+func grouped(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
