@@ -11,7 +11,9 @@ func (p *program) kafkaQuotaCommand() *cobra.Command {
 	return group(&cobra.Command{
 		Use: "quota", Aliases: []string{"quotas"}, Short: "Show what a Kafka cluster may use",
 		Long: `Quotas are what a Kafka cluster may use on all its brokers together. Who is over one
-is slowed down, or, where that makes no sense, refused.`,
+is slowed down, or, where that makes no sense, refused. What single users and clients of
+the cluster may use of them is set with Kafka's own tools: kafka-configs --alter
+--entity-type users --entity-name sa-abc123 --add-config producer_byte_rate=1000000`,
 		Example: "orrery kafka quota list demo",
 	}, p.kafkaQuotaListCommand())
 }

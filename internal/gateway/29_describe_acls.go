@@ -26,7 +26,7 @@ func describeACLs(_ context.Context, s *session, r *kmsg.DescribeACLsRequest) (s
 	case filter.HasUnknown():
 		response.ErrorCode, response.ErrorMessage = kerr.InvalidRequest.Code, kmsg.StringPtr(unknownACLs)
 	case !s.mayAdministerACLs(authz.Describe):
-		response.ErrorCode, response.ErrorMessage = kerr.ClusterAuthorizationFailed.Code, kmsg.StringPtr(fmt.Sprintf(aclsDenied, authz.Describe))
+		response.ErrorCode, response.ErrorMessage = kerr.ClusterAuthorizationFailed.Code, kmsg.StringPtr(fmt.Sprintf(clusterDenied, authz.Describe))
 	default:
 		response.Resources = aclResources(s.policy().ACLs(filter))
 	}

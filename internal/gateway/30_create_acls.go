@@ -39,7 +39,7 @@ func createACLs(ctx context.Context, s *session, r *kmsg.CreateACLsRequest) (ste
 	case !s.mayCreateACLs():
 		for i := range response.Results {
 			response.Results[i].ErrorCode = kerr.ClusterAuthorizationFailed.Code
-			response.Results[i].ErrorMessage = kmsg.StringPtr(fmt.Sprintf(aclsDenied, authz.Alter))
+			response.Results[i].ErrorMessage = kmsg.StringPtr(fmt.Sprintf(clusterDenied, authz.Alter))
 		}
 		return answered(response), nil
 	default:
@@ -95,14 +95,16 @@ func (s *session) addACLs(ctx context.Context, acls []authz.ACL) []error {
 	if most <= 0 {
 		most = mostACLs
 	}
-	writes := &s.gateway.acls
-	inForce := func() *registry[authz.ACL] { return s.gateway.state.Load().acls(s.LogicalClusterID) }
-	has, added, ok := writes.reserve(inForce, s.LogicalClusterID, ids, most)
+	inForce := func() (int, func(string) bool) {
+		present := s.gateway.state.Load().acls(s.LogicalClusterID)
+		return present.size, func(id string) bool { _, there := present.get(id); return there }
+	}
+	has, added, ok := s.gateway.roomForACLs.reserve(inForce, s.LogicalClusterID, ids, most)
 	if !ok {
 		return allOf(len(acls), orrery.Errorf(orrery.Forbidden,
 			"The cluster may have %d ACLs and has %d; these would be %d more. Delete some, or let one with a prefix, or a role binding, stand for many.",
 			most, has, added))
 	}
-	defer writes.release(s.LogicalClusterID, ids)
+	defer s.gateway.roomForACLs.release(s.LogicalClusterID, ids)
 	return s.writeACLs(ctx, acls, false)
 }

@@ -34,7 +34,7 @@ func deleteACLs(ctx context.Context, s *session, r *kmsg.DeleteACLsRequest) (ste
 		}
 	}
 	if code == 0 && !s.mayAdministerACLs(authz.Alter) {
-		code, why = kerr.ClusterAuthorizationFailed.Code, fmt.Sprintf(aclsDenied, authz.Alter)
+		code, why = kerr.ClusterAuthorizationFailed.Code, fmt.Sprintf(clusterDenied, authz.Alter)
 	}
 	response := r.ResponseKind().(*kmsg.DeleteACLsResponse)
 	for range filters {

@@ -165,15 +165,21 @@ func clusterCRN(t tenancy.Tenant) orrery.CRN {
 	return orrery.CloudClusterCRN(t.OrganizationID, t.EnvironmentID, t.LogicalClusterID)
 }
 
-// applyACL applies a record of _orrery_acls, whose key is acl/lkc-…/ID.
-func (e *edition) applyACL(kind, rest string, deleted bool, record tenancy.StateRecord) error {
-	if kind != tenancy.StateACL {
-		return nil // of a newer version
-	}
+// applyRule applies a record of _orrery_acls, whose key is KIND/lkc-…/ID.
+func (e *edition) applyRule(kind, rest string, deleted bool, record tenancy.StateRecord) error {
 	cluster, id, ok := strings.Cut(rest, "/")
-	if !ok {
-		return fmt.Errorf("the key of an ACL is %s/lkc-…/ID", tenancy.StateACL)
+	switch {
+	case kind != tenancy.StateACL && kind != tenancy.StateClientQuota:
+		return nil // of a newer version
+	case !ok:
+		return fmt.Errorf("the key is not %s/lkc-…/ID", kind)
+	case kind == tenancy.StateClientQuota:
+		return e.applyClientQuota(cluster, id, deleted, record)
 	}
+	return e.applyACL(cluster, id, deleted, record)
+}
+
+func (e *edition) applyACL(cluster, id string, deleted bool, record tenancy.StateRecord) error {
 	var acl authz.ACL
 	if !deleted {
 		var err error

@@ -337,6 +337,15 @@ func TestACLsOnEveryGateway(t *testing.T) {
 // knownAtStart returns the ACLs that a gateway knows as soon as it is ready.
 func knownAtStart(t *testing.T, c *gatewaytest.Cluster, r *resident) []string {
 	t.Helper()
+	request := kmsg.NewPtrDescribeACLsRequest()
+	request.Version, request.ResourceType, request.ResourcePatternType = 1, kmsg.ACLResourceTypeAny, kmsg.ACLResourcePatternTypeAny
+	request.Operation, request.PermissionType = kmsg.ACLOperationAny, kmsg.ACLPermissionTypeAny
+	return aclTexts(askAtStart(t, c, r, request).(*kmsg.DescribeACLsResponse))
+}
+
+// askAtStart returns what a gateway answers as soon as it is ready.
+func askAtStart(t *testing.T, c *gatewaytest.Cluster, r *resident, request kmsg.Request) kmsg.Response {
+	t.Helper()
 	g, err := gateway.New(gateway.Config{
 		PhysicalClusterID: gatewaytest.PhysicalClusterID, Node: 7, TLS: &tls.Config{}, DialBroker: c.DialBroker, Control: c.Control(),
 	})
@@ -354,13 +363,10 @@ func knownAtStart(t *testing.T, c *gatewaytest.Cluster, r *resident) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	request := kmsg.NewPtrDescribeACLsRequest()
-	request.Version, request.ResourceType, request.ResourcePatternType = 1, kmsg.ACLResourceTypeAny, kmsg.ACLResourcePatternTypeAny
-	request.Operation, request.PermissionType = kmsg.ACLOperationAny, kmsg.ACLPermissionTypeAny
-	known := aclTexts(rawOver(t, near).ask(request).(*kmsg.DescribeACLsResponse))
+	response := rawOver(t, near).ask(request)
 	g.Close()
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	return known
+	return response
 }

@@ -10,8 +10,8 @@ import (
 
 // The texts with which Kafka refuses are of its own making; these say more.
 const (
-	aclsDenied  = "Cluster authorization failed: this needs %s on the cluster."
-	unknownACLs = "The request has an unknown resource type, pattern type, operation or permission."
+	clusterDenied = "Cluster authorization failed: this needs %s on the cluster."
+	unknownACLs   = "The request has an unknown resource type, pattern type, operation or permission."
 )
 
 // mayAdministerACLs reports whether the session may do action to the cluster's ACLs. A DENY cannot take that from who

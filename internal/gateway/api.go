@@ -44,6 +44,8 @@ func allHandlers() []handler {
 		handle(42, 0, 3, deleteGroups),
 		handle(44, 0, 1, incrementalAlterConfigs),
 		handle(47, 0, 0, offsetDelete),
+		handle(48, 0, 1, describeClientQuotas),
+		handle(49, 0, 1, alterClientQuotas),
 		handle(60, 0, 2, describeCluster),
 		handle(61, 0, 0, describeProducers),
 		handle(65, 0, 0, describeTransactions),

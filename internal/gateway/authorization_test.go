@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/orrery-kafka/orrery/internal/gateway/gatewaytest"
+	"github.com/orrery-kafka/orrery/internal/quota"
 )
 
 // guarded is an API: the versions that are offered, a request, where its answer says what happened, and what it
@@ -150,8 +151,11 @@ func guardedAdministration() []guarded {
 	partitions := kmsg.NewPtrCreatePartitionsRequest()
 	partitions.Topics = []kmsg.CreatePartitionsRequestTopic{{Topic: "orders", Count: 100}}
 	partitions.ValidateOnly = true
+	quotas := alterationOf(false, quotaOf("user", "sa-guest", quota.ProducerByteRate, 1e12))
 	denied := kerr.TopicAuthorizationFailed
 	return []guarded{
+		at(0, 1, kerr.ClusterAuthorizationFailed, kmsg.NewPtrDescribeClientQuotasRequest(), func(r *kmsg.DescribeClientQuotasResponse) int16 { return r.ErrorCode }),
+		at(0, 1, kerr.ClusterAuthorizationFailed, quotas, func(r *kmsg.AlterClientQuotasResponse) int16 { return r.Entries[0].ErrorCode }),
 		at(2, 7, denied, create, func(r *kmsg.CreateTopicsResponse) int16 { return r.Topics[0].ErrorCode }),
 		at(1, 6, denied, remove, func(r *kmsg.DeleteTopicsResponse) int16 { return r.Topics[0].ErrorCode }),
 		at(0, 2, denied, records, func(r *kmsg.DeleteRecordsResponse) int16 { return r.Topics[0].Partitions[0].ErrorCode }),

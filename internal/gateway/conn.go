@@ -53,6 +53,7 @@ type connection struct {
 	expires   time.Time   // when the session is over; zero: never
 	deadline  time.Time   // until which the client must be authenticated
 	closing   error       // set by a handler: close once its answer is sent
+	payers    *payers     // of its last request; nil until one was let in
 	upstream  *upstream
 	request   inbound
 	head      [sizeBytes + fixedHeaderBytes]byte // of the request that is read
@@ -61,7 +62,7 @@ type connection struct {
 	marks              []mark
 	vectors            vectors
 	transactional      transactionalUse
-	fetchBytes         int64 // the tenant's share of egress, since the last fetch came in
+	fetchBytes         int64 // the tenant's share of egress, or less by a client quota, since the last fetch came in
 
 	// What follows is guarded by gateway.mu.
 	registered     bool

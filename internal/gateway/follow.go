@@ -108,7 +108,7 @@ func (f *follower) readToEnd(ctx context.Context) error {
 // applied says what is in force.
 func (f *follower) applied() {
 	f.gateway.applied(f.positions[topicTenants])
-	f.gateway.acls.advance(f.positions[topicACLs])
+	f.gateway.rules.advance(f.positions[topicACLs])
 }
 
 // poll waits for records and applies them.
@@ -142,7 +142,7 @@ func (f *follower) poll(ctx context.Context) error {
 }
 
 // apply puts records into force: for new connections, for the requests of open ones, and by ending the
-// connections that it no longer admits. It returns when those are gone. ACLs end no connection.
+// connections that it no longer admits. It returns when those are gone. ACLs and client quotas end no connection.
 func (g *Gateway) apply(records []stateRecord) {
 	next, malformed := g.state.Load().with(records)
 	for _, err := range malformed {
@@ -169,6 +169,7 @@ func (g *Gateway) apply(records []stateRecord) {
 		}
 	}
 	g.mu.Unlock()
+	g.enforceClientQuotas(records)
 	for _, v := range victims {
 		v.end(v.reason)
 	}

@@ -24,6 +24,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/orrery-kafka/orrery/internal/quota"
+
 	"github.com/orrery-kafka/orrery"
 )
 
@@ -77,7 +79,9 @@ type Gateway struct {
 	notices             *notices
 	doorway             *doorway
 	state               atomic.Pointer[state]
-	acls                aclWrites
+	rules               ruleWrites
+	roomForACLs         room[string] // by ID
+	roomForQuotas       room[quota.Entity]
 	table               atomic.Pointer[table]
 
 	hosts  memberHosts
@@ -143,7 +147,6 @@ func New(config Config) (*Gateway, error) {
 		requests:      semaphore.NewWeighted(config.Limits.BufferedBytes),
 		responses:     semaphore.NewWeighted(config.Limits.BufferedBytes),
 		notices:       newNotices(config.Now),
-		quotas:        newTenantQuotas(),
 		ready:         make(chan struct{}),
 		closed:        make(chan struct{}),
 		listeners:     map[net.Listener]struct{}{},
@@ -151,6 +154,7 @@ func New(config Config) (*Gateway, error) {
 		fetchSessions: map[string]int{},
 		shareSessions: map[string]int{},
 	}
+	g.quotas = tenantQuotas{start: time.Now(), state: &g.state, byTenant: map[string]*tenantQuota{}}
 	g.doorway = newDoorway(&g.config)
 	g.metadataVersions.ask, g.groups.ask = g.askMetadataVersion, g.askGroups
 	g.closer.gateway = g

@@ -128,8 +128,28 @@ func wholeBugs(g *Gateway) []DeliberateBug {
 	return append(bugs,
 		DeliberateBug{Key: kmsg.DescribeLogDirs.Int16(), Versions: []int16{1, 2, 3, 4}, Name: "DescribeLogDirs, a denied key, is offered", wrong: asItIs},
 		DeliberateBug{Key: kmsg.DescribeACLs.Int16(), Versions: []int16{1, 2, 3}, Name: "DescribeAcls, a denied key, is offered", wrong: asItIs},
+		DeliberateBug{Key: kmsg.DescribeClientQuotas.Int16(), Versions: []int16{0, 1}, Name: "DescribeClientQuotas is offered by the broker", wrong: asItIs},
+		DeliberateBug{Key: kmsg.AlterClientQuotas.Int16(), Versions: []int16{0, 1}, Name: "AlterClientQuotas is offered by the broker", wrong: asItIs},
+		DeliberateBug{Key: kmsg.DescribeClientQuotas.Int16(), Versions: []int16{0, 1}, Name: "DescribeClientQuotas lists what all tenants have", wrong: everybodysQuotas},
 		DeliberateBug{Key: kmsg.ApiVersions.Int16(), Versions: []int16{0, 1, 2, 3, 4}, Name: "ApiVersions is passed to the broker", wrong: asItIs},
 	)
+}
+
+// everybodysQuotas answers with the client quotas of all tenants.
+func everybodysQuotas(ctx context.Context, s *session, r kmsg.Request, sound decide) (step, error) {
+	decided, err := sound(ctx, s, r)
+	answer := decided.answer.(*kmsg.DescribeClientQuotasResponse)
+	st := s.gateway.state.Load()
+	for _, tenant := range st.tenants.values() {
+		for _, setting := range st.clientQuotasOf(tenant.LogicalClusterID).settings {
+			entry := kmsg.NewDescribeClientQuotasResponseEntry()
+			for _, n := range setting.Entity.Names() {
+				entry.Entity = append(entry.Entity, kmsg.DescribeClientQuotasResponseEntryEntity{Type: n.Type, Name: n.Name})
+			}
+			answer.Entries = append(answer.Entries, entry)
+		}
+	}
+	return decided, err
 }
 
 // unfiltered asks the broker for everybody's and translates the tenant's own names in the list.

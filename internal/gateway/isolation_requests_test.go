@@ -275,6 +275,18 @@ func (g *generator) steer(request kmsg.Request) {
 		for i := range r.Creations {
 			g.steerACL(&r.Creations[i])
 		}
+	case *kmsg.DescribeClientQuotasRequest:
+		for i := range r.Components {
+			c := &r.Components[i]
+			c.EntityType, c.MatchType = []string{"user", "client-id", "ip"}[i%3], kmsg.QuotasMatchType(g.random.Intn(3))
+			if c.MatchType != kmsg.QuotasMatchTypeExact {
+				c.Match = nil
+			}
+		}
+	case *kmsg.AlterClientQuotasRequest:
+		for i := range r.Entries {
+			g.steerQuota(&r.Entries[i])
+		}
 	default:
 		g.steerGroups(request)
 	}
@@ -294,6 +306,16 @@ func (g *generator) steerACL(c *kmsg.CreateACLsRequestCreation) {
 	c.Operation, c.PermissionType, c.Principal = kmsg.ACLOperation(2+g.random.Intn(11)), pick(g.random, kmsg.ACLPermissionTypeAllow, kmsg.ACLPermissionTypeDeny), "User:sa-guest"
 	if !g.one(4) {
 		c.Host = "*"
+	}
+}
+
+// steerQuota makes a client quota that Kafka takes, and that holds nobody back.
+func (g *generator) steerQuota(e *kmsg.AlterClientQuotasRequestEntry) {
+	for i := range e.Entity {
+		e.Entity[i].Type = []string{"user", "client-id", "ip"}[i%3]
+	}
+	for i := range e.Ops {
+		e.Ops[i].Key, e.Ops[i].Value = pick(g.random, "producer_byte_rate", "consumer_byte_rate", "request_percentage"), 1e12
 	}
 }
 

@@ -70,6 +70,7 @@ var (
 
 	atGateway    = IsolationRule{Local, "", "ends in the gateway; nothing of it reaches a broker"}
 	ownACL       = IsolationRule{Local, "", "the tenant's own ACLs, which gateways keep and compare with its own names; nothing of them reaches a broker's authorizer"}
+	ownQuota     = IsolationRule{Local, "", "the tenant's own client quotas, which gateways keep and hold its own users and clients to; no broker has one of a tenant's"}
 	expectedHere = IsolationRule{Local, "", "compared with the logical cluster's id and this node's (REBOOTSTRAP_REQUIRED); never sent on"}
 	notYet       = IsolationRule{Local, "", "in a version that no engine has yet (KIP-1331, Kafka 4.4) and that is not offered"}
 	brokersOnly  = IsolationRule{Local, "", "in versions for brokers only (KIP-890), which are not offered"}
@@ -84,8 +85,7 @@ var DeniedKeys = map[int16]string{
 	38: "delegation tokens are the physical cluster's", 39: "delegation tokens are the physical cluster's",
 	40: "delegation tokens are the physical cluster's", 41: "delegation tokens are the physical cluster's; null lists all owners",
 	43: "null elects for all tenants; elections are the service's", 45: "placing replicas is the service's",
-	46: "null lists all tenants", 48: "quotas of users and clients are the physical cluster's",
-	49: "quotas of users and clients are the physical cluster's", 50: "null lists all users of the physical cluster",
+	46: "null lists all tenants", 50: "null lists all users of the physical cluster",
 	51: "would make users of the physical cluster", 52: "between controllers", 53: "between controllers",
 	54: "between controllers", 55: "tells the controllers' addresses", 56: "between brokers and controllers",
 	57: "features are the physical cluster's", 58: "between brokers and controllers", 59: "between controllers",
@@ -408,6 +408,22 @@ var IsolationRules = map[string]IsolationRule{
 	"OffsetDeleteRequest.Group":         groupName,
 	"OffsetDeleteRequest.Topics.Topic":  topicName,
 	"OffsetDeleteResponse.Topics.Topic": topicName,
+
+	// 48 DescribeClientQuotas
+	"DescribeClientQuotasRequest.Components.EntityType": ownQuota,
+	"DescribeClientQuotasRequest.Components.Match":      ownQuota,
+	"DescribeClientQuotasResponse.ErrorMessage":         atGateway,
+	"DescribeClientQuotasResponse.Entries.Entity.Type":  ownQuota,
+	"DescribeClientQuotasResponse.Entries.Entity.Name":  ownQuota,
+	"DescribeClientQuotasResponse.Entries.Values.Key":   ownQuota,
+
+	// 49 AlterClientQuotas
+	"AlterClientQuotasRequest.Entries.Entity.Type":   ownQuota,
+	"AlterClientQuotasRequest.Entries.Entity.Name":   ownQuota,
+	"AlterClientQuotasRequest.Entries.Ops.Key":       ownQuota,
+	"AlterClientQuotasResponse.Entries.ErrorMessage": atGateway,
+	"AlterClientQuotasResponse.Entries.Entity.Type":  ownQuota,
+	"AlterClientQuotasResponse.Entries.Entity.Name":  ownQuota,
 
 	// 60 DescribeCluster
 	"DescribeClusterResponse.ErrorMessage":   errorText,

@@ -26,6 +26,7 @@ import (
 	"github.com/orrery-kafka/orrery/internal/gateway"
 	"github.com/orrery-kafka/orrery/internal/gateway/gatewaytest"
 	"github.com/orrery-kafka/orrery/internal/kafkatest"
+	"github.com/orrery-kafka/orrery/internal/quota"
 	"github.com/orrery-kafka/orrery/internal/tenancy"
 )
 
@@ -155,6 +156,7 @@ func (w *world) settleVictim() {
 		}
 	}
 	mustCreateACLs(w.t, v.client(), topicACL("User:"+canary, canary+"-topic", authz.OperationRead, authz.PermissionAllow))
+	mustAlterQuotas(w.t, v.client(), quotaOf("user", canary+"-user", quota.ProducerByteRate, 1e12))
 	producer := v.client(kgo.ClientID(settled), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	for i := range 9 {
 		r := &kgo.Record{Topic: "orders", Partition: int32(i % 3), Key: []byte(canary + "-key"), Value: fmt.Appendf(nil, "%s-%d", canary, i)}
@@ -378,6 +380,9 @@ func (w *world) fingerprint() string {
 	check(err)
 	for _, acl := range acls {
 		add("ACL %s", acl)
+	}
+	for _, line := range describeQuotas(w.t, victim.client(), kmsg.NewPtrDescribeClientQuotasRequest()) {
+		add("client quota %s", line)
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")

@@ -149,11 +149,20 @@ func ruleName(rule *authz.Rule) string {
 
 // throttled takes note of what a quota held back.
 func (g *Gateway) throttled(s *session, v quota.Verdict) {
-	wait, limit := v.Wait+v.Throttle, v.Dimension.String()
-	g.metrics.throttled.WithLabelValues(limit).Add(wait.Seconds())
-	s.connection.use.throttled.Add(int64(wait))
-	g.note(s, Entry{Kind: EntryThrottled, Rule: limit}, func(e *Entry) {
-		e.Reason = fmt.Sprintf("the cluster is over its quota %s: its clients are slowed down, this one by %s", limit, wait)
+	wait, cause := v.Wait+v.Throttle, causeOf(v)
+	g.metrics.throttled.WithLabelValues(cause.String()).Add(wait.Seconds())
+	s.connection.use.throttled[cause].Add(int64(wait))
+	rule := cause.String()
+	if v.Client != nil {
+		rule = shortened(rule + " of " + v.Client.Entity.String())
+	}
+	g.note(s, Entry{Kind: EntryThrottled, Rule: rule}, func(e *Entry) {
+		if v.Client != nil {
+			e.Reason = shortened(fmt.Sprintf("over the client quota %s on this broker: its clients are slowed down, this one by %s", v.Client, wait))
+			e.Fix = shortened(fmt.Sprintf("use less of it, or raise it: kafka-configs --alter%s --add-config %s=VALUE", configsFlags(v.Client.Entity), v.Client.Key))
+			return
+		}
+		e.Reason = fmt.Sprintf("the cluster is over its quota %s: its clients are slowed down, this one by %s", cause, wait)
 		e.Fix = "use less of it, or ask for more: `orrery kafka quota list` shows the quotas"
 	})
 }

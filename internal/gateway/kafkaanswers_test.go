@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -60,6 +61,7 @@ func TestAnswersOfKafka(t *testing.T) {
 				var said [2]string
 				for side, client := range sides {
 					client.t = t
+					client.conn.SetDeadline(time.Now().Add(20 * time.Second)) // for each answer, and not for all
 					request := questions(ids[side])[i]
 					request.SetVersion(min(versions[request.Key()], request.MaxVersion()))
 					said[side] = gist(client.ask(request))

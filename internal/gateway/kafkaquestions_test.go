@@ -1,6 +1,10 @@
 package gateway_test
 
-import "github.com/twmb/franz-go/pkg/kmsg"
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/orrery-kafka/orrery/internal/quota"
+)
 
 // questions are requests to whose answer rights matter, about the topics "orders", which has an id, and "audit", the
 // group "workers" and the transactional id "tx". None changes anything that an answer to a later one tells, except
@@ -28,6 +32,8 @@ func withoutEffect(request kmsg.Request) kmsg.Request {
 	case *kmsg.ConsumerGroupDescribeRequest:
 		r.IncludeAuthorizedOperations = true
 	case *kmsg.CreateTopicsRequest:
+		r.ValidateOnly = true
+	case *kmsg.AlterClientQuotasRequest:
 		r.ValidateOnly = true
 	}
 	return request
@@ -84,5 +90,22 @@ func listQuestions() []kmsg.Request {
 	member, streams := kmsg.NewPtrStreamsGroupHeartbeatRequest(), kmsg.NewPtrStreamsGroupDescribeRequest()
 	member.Group, member.MemberID, member.MemberEpoch, member.RebalanceTimeoutMillis = "workers", "m", 5, -1
 	streams.Groups, streams.IncludeAuthorizedOperations = []string{"next", "workers"}, true
-	return []kmsg.Request{member, streams, metadata, cluster, ofGroup, ofTransaction, kmsg.NewPtrListGroupsRequest(), kmsg.NewPtrListTransactionsRequest(), acls, create, remove}
+	all := quotaQuestions()
+	return append(all, member, streams, metadata, cluster, ofGroup, ofTransaction, kmsg.NewPtrListGroupsRequest(), kmsg.NewPtrListTransactionsRequest(), acls, create, remove)
+}
+
+// quotaQuestions are about client quotas, of which none is set.
+func quotaQuestions() []kmsg.Request {
+	unknown, twice, half := kmsg.NewPtrDescribeClientQuotasRequest(), kmsg.NewPtrDescribeClientQuotasRequest(), kmsg.NewPtrDescribeClientQuotasRequest()
+	of := func(kind string, match kmsg.QuotasMatchType) kmsg.DescribeClientQuotasRequestComponent {
+		return kmsg.DescribeClientQuotasRequestComponent{EntityType: kind, MatchType: match}
+	}
+	unknown.Components = []kmsg.DescribeClientQuotasRequestComponent{of("group", kmsg.QuotasMatchTypeAny)}
+	twice.Components = []kmsg.DescribeClientQuotasRequestComponent{of("user", kmsg.QuotasMatchTypeAny), of("user", kmsg.QuotasMatchTypeDefault)}
+	half.Components = []kmsg.DescribeClientQuotasRequestComponent{of("ip", kmsg.QuotasMatchTypeAny), of("user", kmsg.QuotasMatchTypeAny)}
+	bad := alterationOf(true, quotaOf("user", "", quota.ProducerByteRate, 1), quotaOf("group", "a", quota.ProducerByteRate, 1),
+		quotaOf("user", "a", "connection_creation_rate", 1), quotaOf("user", "b", quota.ProducerByteRate, -1), quotaOf("user", "c", quota.ProducerByteRate, 0),
+		quotaOf("user", "d", quota.ConsumerByteRate, 0.5), quotaOf("user", "e", quota.RequestPercentage, 0.5))
+	bad.Entries = append(bad.Entries, kmsg.NewAlterClientQuotasRequestEntry())
+	return []kmsg.Request{unknown, twice, half, bad}
 }

@@ -53,7 +53,7 @@ func (e errPartitionLimit) Error() string {
 }
 
 // errPartitionChanges is what a request is told that would change partitions too fast.
-var errPartitionChanges = errors.New("This cluster's partitions were created and deleted as often as they may for now; try again later.")
+var errPartitionChanges = errors.New("This cluster's partitions, or those of this user or client, were created and deleted as often as they may for now; try again later.")
 
 // tooFast is what a client is told that changes partitions too fast (KIP-599): a version of the request from before the
 // error's own gets one that it knows and that may be tried again.

@@ -178,6 +178,7 @@ func (s *shares) decide() map[string]quota.Published {
 		tenant, _ := st.tenant(id)
 		g.quotas.change(t, tenant, s.exchange.Gateways())
 		t.mu.Lock()
+		t.clients.Sweep(g.quotas.now())
 		_, use := s.exchange.Decide(g.quotas.now(), id, t.limits, s.pressure)
 		t.mu.Unlock()
 		if use != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/authz"
+	"github.com/orrery-kafka/orrery/internal/quota"
 	"github.com/orrery-kafka/orrery/internal/tenancy"
 )
 
@@ -17,7 +18,8 @@ type state struct {
 	bindings    registry[authz.Binding]  // by rb-…
 	// organizations have what concerns several of their clusters; a pattern is always of one organization.
 	organizations registry[organization]
-	accesses      registry[*access] // by lkc-…
+	accesses      registry[*access]      // by lkc-…
+	clientQuotas  registry[clientQuotas] // by lkc-…
 	endpoints     orrery.Endpoints
 	logins        logins
 }
@@ -80,11 +82,13 @@ func (s *state) with(records []stateRecord) (*state, []error) {
 			bindings:      s.bindings.edition(),
 			organizations: s.organizations.edition(),
 			accesses:      s.accesses.edition(),
+			clientQuotas:  s.clientQuotas.edition(),
 			endpoints:     s.endpoints,
 			logins:        s.logins.edition(),
 		},
 		changedOrganizations: map[string]organization{},
 		changes:              map[string]*accessChange{},
+		changedClientQuotas:  map[string]map[string]quota.Setting{},
 	}
 	var malformed []error
 	for _, r := range records {
@@ -93,6 +97,7 @@ func (s *state) with(records []stateRecord) (*state, []error) {
 		}
 	}
 	next.finish()
+	next.finishClientQuotas()
 	return next.state, malformed
 }
 
@@ -100,7 +105,8 @@ func (s *state) with(records []stateRecord) (*state, []error) {
 type edition struct {
 	*state
 	changedOrganizations map[string]organization
-	changes              map[string]*accessChange // by lkc-…
+	changes              map[string]*accessChange            // by lkc-…
+	changedClientQuotas  map[string]map[string]quota.Setting // by lkc-…, then ID
 }
 
 func (e *edition) apply(r stateRecord) error {
@@ -116,7 +122,7 @@ func (e *edition) apply(r stateRecord) error {
 	}
 	deleted := r.value == nil || record.Deleted
 	if r.topic == topicACLs {
-		return e.applyACL(kind, id, deleted, record)
+		return e.applyRule(kind, id, deleted, record)
 	}
 	switch kind {
 	case tenancy.StateTenant:

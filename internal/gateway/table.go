@@ -66,7 +66,8 @@ func newTable(handlers []handler, engine *kmsg.ApiVersionsResponse, m *metrics) 
 // gatewaysOwn reports whether a key ends in the gateway whatever the brokers offer.
 func gatewaysOwn(key int16) bool {
 	switch kmsg.Key(key) {
-	case kmsg.GetTelemetrySubscriptions, kmsg.PushTelemetry, kmsg.DescribeACLs, kmsg.CreateACLs, kmsg.DeleteACLs:
+	case kmsg.GetTelemetrySubscriptions, kmsg.PushTelemetry, kmsg.DescribeACLs, kmsg.CreateACLs, kmsg.DeleteACLs,
+		kmsg.DescribeClientQuotas, kmsg.AlterClientQuotas:
 		return true
 	}
 	return beforeAuthentication(key)

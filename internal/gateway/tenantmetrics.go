@@ -28,7 +28,7 @@ func newTenantMetrics(uses *tenantUses) *tenantMetrics {
 		responseBytes: describe("response_bytes_total", "Bytes of responses, by tenant."),
 		requests:      describe("requests_total", "Requests, by tenant and API.", "api"),
 		errors:        describe("errors_total", "Responses with an error, by tenant and class of the first error.", "class"),
-		throttled:     describe("throttle_seconds_total", "How long clients were told to wait, by tenant."),
+		throttled:     describe("throttle_seconds_total", "How long clients were held back and told to wait, by tenant and quota: a dimension of the tenant's, or the key of a client quota.", "quota"),
 		connections:   describe("connections", "Client connections that are open, by tenant."),
 		connected:     describe("connection_seconds_total", "How long client connections were open, by tenant."),
 	}
@@ -57,12 +57,16 @@ func (m *tenantMetrics) collect(all chan<- prometheus.Metric, tenant string, u u
 	}
 	counter(m.requestBytes, float64(u.requestBytes))
 	counter(m.responseBytes, float64(u.responseBytes))
-	counter(m.throttled, u.throttled.Seconds())
 	counter(m.connected, u.connected.Seconds())
 	all <- prometheus.MustNewConstMetric(m.connections, prometheus.GaugeValue, float64(u.connections), tenant)
 	for i, n := range u.requests {
 		if n > 0 {
 			counter(m.requests, float64(n), apiLabel(int16(i-1)))
+		}
+	}
+	for cause, wait := range u.throttled {
+		if wait > 0 {
+			counter(m.throttled, wait.Seconds(), throttleCause(cause).String())
 		}
 	}
 	for class, n := range u.errors {

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/orrery-kafka/orrery"
+	"github.com/orrery-kafka/orrery/internal/quota"
 )
 
 const (
@@ -18,6 +19,27 @@ const (
 	tenantSeriesIdle = time.Hour
 )
 
+// throttleCause is what a client was held back by: a dimension of its tenant's quotas, or beyond those a dimension of its
+// own client quotas.
+type throttleCause int
+
+const throttleCauses = 2 * throttleCause(quota.Dimensions)
+
+func causeOf(v quota.Verdict) throttleCause {
+	if v.Client != nil {
+		return throttleCause(quota.Dimensions + v.Dimension)
+	}
+	return throttleCause(v.Dimension)
+}
+
+// String names the quota, as metrics have it: "ingress", or of a client quota its key.
+func (c throttleCause) String() string {
+	if d := quota.Dimension(c); d < quota.Dimensions {
+		return d.String()
+	}
+	return quota.ClientKey(quota.Dimension(c) - quota.Dimensions)
+}
+
 // tenantUse is what one tenant has used at this gateway. A connection finds it once, when it is authenticated; from
 // then on counting is an addition.
 type tenantUse struct {
@@ -26,7 +48,7 @@ type tenantUse struct {
 	produced                    [2]atomic.Int64               // records, bytes
 	requests                    [kmsg.MaxKey + 2]atomic.Int64 // by API key and 1, so that the first is what is not offered
 	errors                      [errorClasses]atomic.Int64    // responses, by the class of their first error
-	throttled                   atomic.Int64                  // nanoseconds that clients were told to wait
+	throttled                   [throttleCauses]atomic.Int64  // nanoseconds that clients were held back and told to wait
 	named                       bool                          // has metrics of its own; never changes
 
 	// What follows is guarded by tenantUses.mu.
@@ -42,7 +64,8 @@ type useCounts struct {
 	fetchBytes, records, recordBytes         int64
 	requests                                 [kmsg.MaxKey + 2]int64
 	errors                                   [errorClasses]int64
-	throttled, connected                     time.Duration
+	throttled                                [throttleCauses]time.Duration
+	connected                                time.Duration
 }
 
 // tenantUses are those of all tenants that are connected or were lately.
@@ -167,7 +190,6 @@ func (u *tenantUse) counts(now int64) useCounts {
 	r := useCounts{
 		requestBytes: u.requestBytes.Load(), responseBytes: u.responseBytes.Load(), connections: int64(u.connections),
 		fetchBytes: u.fetchBytes.Load(), records: u.produced[0].Load(), recordBytes: u.produced[1].Load(),
-		throttled: time.Duration(u.throttled.Load()),
 		connected: time.Duration(u.closed+int64(u.connections)*now-u.opened) * time.Millisecond,
 	}
 	for i := range u.requests {
@@ -175,6 +197,9 @@ func (u *tenantUse) counts(now int64) useCounts {
 	}
 	for i := range u.errors {
 		r.errors[i] = u.errors[i].Load()
+	}
+	for i := range u.throttled {
+		r.throttled[i] = time.Duration(u.throttled[i].Load())
 	}
 	return r
 }
@@ -186,12 +211,14 @@ func (u *useCounts) add(more useCounts) {
 	u.fetchBytes += more.fetchBytes
 	u.records += more.records
 	u.recordBytes += more.recordBytes
-	u.throttled += more.throttled
 	u.connected += more.connected
 	for i := range u.requests {
 		u.requests[i] += more.requests[i]
 	}
 	for i := range u.errors {
 		u.errors[i] += more.errors[i]
+	}
+	for i := range u.throttled {
+		u.throttled[i] += more.throttled[i]
 	}
 }

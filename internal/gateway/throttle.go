@@ -20,7 +20,7 @@ var errTooManyConnections = errors.New("the cluster has as many connections as i
 // turn, once: those that wait are bounded by what can come in that time.
 func (c *connection) enterQuota() error {
 	g := c.gateway
-	q := g.quotas.of(c.session.tenant, g.state.Load().gateways())
+	q := g.quotas.of(c.session.tenant)
 	v := q.connect(g.quotas.now())
 	if !v.Admitted && v.Dimension == quota.ConnectionAttempts {
 		g.throttled(c.session, v)
@@ -40,7 +40,7 @@ func (c *connection) enterQuota() error {
 // leaveQuota is the end of a connection, when nothing of it runs any more.
 func (c *connection) leaveQuota() {
 	if c.quota != nil {
-		c.quota.disconnect(c.gateway.quotas.now(), c.unanswered.Load())
+		c.quota.disconnect(c.gateway.quotas.now(), c.payers, c.unanswered.Load())
 	}
 }
 
@@ -55,10 +55,12 @@ func (c *connection) hold(in *inbound, size int64) error {
 		last = c.lastFetch.Load()
 	}
 	for {
-		v, fetchBytes := c.quota.admit(g.quotas.now(), in.key, size, last)
+		p, v, fetchBytes := c.quota.admit(g.quotas.now(), c.session, c.payers, in.key, size, last)
+		c.payers, in.bill.payers = p, p
 		if v.Admitted && last > 0 {
 			in.bill.egress = last
 			c.unanswered.Add(last)
+			p.unanswered.Add(last)
 		}
 		c.fetchBytes = fetchBytes
 		if v.Wait > 0 {
@@ -80,20 +82,21 @@ func fetches(key int16) bool { return key == kmsg.Fetch.Int16() || key == kmsg.S
 // settle charges a request that is answered now with a response of so many bytes, and returns what its client is told
 // to wait. The connection is not read for as long (KIP-219), whether or not the client does wait.
 func (c *connection) settle(s *slot, size int) (throttleMillis int32) {
-	if c.quota == nil {
+	if s.bill.payers == nil { // of before the login
 		return 0
 	}
 	g, egress := c.gateway, int64(0)
 	if fetches(s.entry.key) {
 		egress = int64(size) - s.bill.egress
 		c.unanswered.Add(-s.bill.egress)
+		s.bill.payers.unanswered.Add(-s.bill.egress)
 		c.lastFetch.Store(int64(size))
 	}
 	if s.answer == nil && size > 0 && s.entry.key == kmsg.Produce.Int16() {
 		g.broker.add(time.Since(s.received))
 	}
 	now := g.quotas.now()
-	v := c.quota.settle(now, s.entry.key, egress, s.bill.work)
+	v := c.quota.settle(now, s.bill.payers, s.entry.key, egress, s.bill.work)
 	if v.Throttle <= 0 {
 		return 0
 	}
@@ -145,11 +148,11 @@ func (c *connection) pause(wait time.Duration) error {
 
 // take charges units of a quota whose excess is refused, and returns how long the client is told to wait; 0: it has them.
 func (s *session) take(d quota.Dimension, units int64) (wait time.Duration, limited bool) {
-	q := s.connection.quota
-	if q == nil {
+	c := s.connection
+	if c.payers == nil {
 		return 0, false
 	}
-	v, limited := q.take(s.gateway.quotas.now(), d, units)
+	v, limited := c.quota.take(s.gateway.quotas.now(), c.payers, d, units)
 	if v.Admitted {
 		return 0, limited
 	}
@@ -189,7 +192,8 @@ func throttleRaw(field []byte, millis int32) {
 	}
 }
 
-// maxFetchBytes is what one fetch may bring: at most a second of its tenant's share here, as brokers do it.
+// maxFetchBytes is what one fetch may bring: at most a second of its tenant's share here and of its client's quota, as
+// brokers do it.
 func (c *connection) maxFetchBytes() int32 {
 	const least = 64 << 10
 	limit := c.gateway.config.Limits.FetchBytes

@@ -127,6 +127,15 @@ func (b *Bucket) Debt(now int64) time.Duration {
 	return b.wait()
 }
 
+// full reports whether it is as a new one would be.
+func (b *Bucket) full(now int64) bool {
+	if !b.limited {
+		return true
+	}
+	b.refill(now)
+	return b.level >= b.rate.Burst
+}
+
 // wait is the time until the level is 0, rounded up to a nanosecond.
 func (b *Bucket) wait() time.Duration {
 	if b.level >= 0 {

@@ -1,10 +1,11 @@
 package quota
 
 import (
-	"cmp"
+	"encoding/json"
+	"fmt"
 	"maps"
 	"math"
-	"slices"
+	"strconv"
 	"time"
 
 	"github.com/orrery-kafka/orrery"
@@ -18,19 +19,8 @@ const (
 	ControllerMutationRate = "controller_mutation_rate" // partitions/s
 )
 
-// Types of entity of Kafka's client quotas. Quotas of addresses are not the tenant's to set.
-const (
-	EntityUser     = "user"
-	EntityClientID = "client-id"
-	entityIP       = "ip"
-)
-
-const (
-	// MaxClientQuotas is how many entities of one tenant can have quotas.
-	MaxClientQuotas = 1000
-	// MaxEntityName bounds the name of a user or client id, in bytes.
-	MaxEntityName = 255
-)
+// MaxClientQuotas is how many entities of one tenant can have quotas.
+const MaxClientQuotas = 1000
 
 // clientKeys are the keys, each with its dimension and whether it must be whole.
 var clientKeys = map[string]struct {
@@ -41,89 +31,6 @@ var clientKeys = map[string]struct {
 	ConsumerByteRate:       {Egress, true},
 	RequestPercentage:      {RequestTime, false},
 	ControllerMutationRate: {PartitionChanges, false},
-}
-
-// Part is one half of an entity: not there (the zero value), a name, or the default of its type.
-type Part struct {
-	Kind PartKind
-	Name string // of PartNamed
-}
-
-// PartKind says what a Part is.
-type PartKind uint8
-
-// The kinds of part.
-const (
-	PartAbsent PartKind = iota
-	PartNamed
-	PartDefault // for every name that has none of its own
-)
-
-// Named is a part with a name.
-func Named(name string) Part { return Part{PartNamed, name} }
-
-// Default is the default of its type.
-var Default = Part{Kind: PartDefault}
-
-// Entity is what a client quota is for: a user, a client id, or both together.
-type Entity struct {
-	User, ClientID Part
-}
-
-// EntityName is one part of an entity as Kafka's messages have it; a nil name is the default.
-type EntityName struct {
-	Type string
-	Name *string
-}
-
-// NewEntity reads an entity of an AlterClientQuotas request. The error is an Invalid *orrery.Error.
-func NewEntity(names []EntityName) (Entity, error) {
-	var e Entity
-	for _, n := range names {
-		var part *Part
-		switch n.Type {
-		case EntityUser:
-			part = &e.User
-		case EntityClientID:
-			part = &e.ClientID
-		case entityIP:
-			return Entity{}, orrery.Errorf(orrery.Invalid, "Quotas for addresses are set by the service, not by the cluster's users.")
-		default:
-			return Entity{}, orrery.Errorf(orrery.Invalid, "Unhandled client quota entity type: %.50q", n.Type)
-		}
-		switch {
-		case part.Kind != PartAbsent:
-			return Entity{}, orrery.Errorf(orrery.Invalid, "Invalid client quota entity: %s is named twice", n.Type)
-		case n.Name == nil:
-			*part = Default
-		case *n.Name == "":
-			return Entity{}, orrery.Errorf(orrery.Invalid, "Empty %s not supported", n.Type)
-		case len(*n.Name) > MaxEntityName:
-			return Entity{}, orrery.Errorf(orrery.Invalid, "The name of a %s has at most %d bytes", n.Type, MaxEntityName)
-		default:
-			*part = Named(*n.Name)
-		}
-	}
-	if e == (Entity{}) {
-		return Entity{}, orrery.Errorf(orrery.Invalid, "Invalid empty client quota entity")
-	}
-	return e, nil
-}
-
-// Names returns the entity as Kafka's messages have it, the user first.
-func (e Entity) Names() (names []EntityName) {
-	for _, p := range []struct {
-		kind string
-		part Part
-	}{{EntityUser, e.User}, {EntityClientID, e.ClientID}} {
-		switch p.part.Kind {
-		case PartNamed:
-			names = append(names, EntityName{p.kind, &p.part.Name})
-		case PartDefault:
-			names = append(names, EntityName{p.kind, nil})
-		}
-	}
-	return names
 }
 
 // ClientQuotas are the client quotas of one tenant: of each entity the value of each key. As in Kafka, each is for
@@ -138,133 +45,96 @@ type Operation struct {
 }
 
 // Alter returns the values that an entity has after the operations (none: it has no quotas any more), and changes
-// nothing. The error is an *orrery.Error: Invalid, or LimitExceeded for an entity too many. As in Kafka, to remove
-// what is not there, or is no key at all, is no error.
+// nothing. The error is an Invalid *orrery.Error. As in Kafka, to remove what is not there, or is no key at all, is no
+// error.
 func (q ClientQuotas) Alter(entity Entity, operations []Operation) (map[string]float64, error) {
 	after := map[string]float64{}
 	maps.Copy(after, q[entity])
 	seen := map[string]bool{}
 	for _, o := range operations {
-		key, known := clientKeys[o.Key]
 		switch {
 		case seen[o.Key]:
 			return nil, orrery.Errorf(orrery.Invalid, "Duplicate quota key %.100q", o.Key)
 		case o.Remove:
 			delete(after, o.Key)
-		case !known:
-			return nil, orrery.Errorf(orrery.Invalid, "Invalid configuration key %.100q", o.Key)
-		case math.IsNaN(o.Value) || math.IsInf(o.Value, 0) || o.Value < 0:
-			return nil, orrery.Errorf(orrery.Invalid, "Configuration %s must be a number that is not negative", o.Key)
-		case key.whole && o.Value != math.Trunc(o.Value):
-			return nil, orrery.Errorf(orrery.Invalid, "Configuration %s must be a Long value", o.Key)
 		default:
+			if err := checkValue(o.Key, o.Value); err != nil {
+				return nil, err
+			}
 			after[o.Key] = o.Value
 		}
 		seen[o.Key] = true
 	}
-	if _, exists := q[entity]; !exists && len(after) > 0 && len(q) >= MaxClientQuotas {
-		return nil, orrery.Errorf(orrery.LimitExceeded, "A cluster has client quotas for at most %d entities; remove one first", MaxClientQuotas)
-	}
 	return after, nil
 }
 
-// Match types of a DescribeClientQuotas filter (KIP-546).
-const (
-	MatchExact     = 0 // the entity has this name
-	MatchDefault   = 1 // the entity is the default of its type
-	MatchSpecified = 2 // the entity has a part of this type, named or default
-)
-
-// Component is one component of a DescribeClientQuotas filter.
-type Component struct {
-	Type      string
-	MatchType int8
-	Match     *string
-}
-
-// Entry is one entity with its values.
-type Entry struct {
-	Entity Entity
-	Values map[string]float64
-}
-
-// Describe returns the entities that match every component, in a stable order; with strict, only those that have no
-// other part. The error is an *orrery.Error: Invalid, or UnsupportedValue for an unknown type of entity
-// (UNSUPPORTED_VERSION in Kafka).
-func (q ClientQuotas) Describe(components []Component, strict bool) ([]Entry, error) {
-	seen := map[string]bool{}
-	for _, c := range components {
-		if err := c.check(seen); err != nil {
-			return nil, err
-		}
-		seen[c.Type] = true
-	}
-	if seen[entityIP] && len(seen) > 1 {
-		return nil, orrery.Errorf(orrery.Invalid, "Invalid entity filter component combination: ip stands alone")
-	}
-	if strict && len(components) == 0 {
-		return nil, nil
-	}
-	var entries []Entry
-	for entity, values := range q {
-		parts := 0
-		for _, p := range []Part{entity.User, entity.ClientID} {
-			if p.Kind != PartAbsent {
-				parts++
-			}
-		}
-		matches := func(c Component) bool { return c.matches(entity) }
-		if all(components, matches) && (!strict || parts == len(components)) {
-			entries = append(entries, Entry{entity, maps.Clone(values)})
-		}
-	}
-	slices.SortFunc(entries, func(a, b Entry) int {
-		return cmp.Or(
-			cmp.Compare(a.Entity.User.Kind, b.Entity.User.Kind), cmp.Compare(a.Entity.User.Name, b.Entity.User.Name),
-			cmp.Compare(a.Entity.ClientID.Kind, b.Entity.ClientID.Kind), cmp.Compare(a.Entity.ClientID.Name, b.Entity.ClientID.Name))
-	})
-	return entries, nil
-}
-
-func all[T any](list []T, holds func(T) bool) bool {
-	return !slices.ContainsFunc(list, func(x T) bool { return !holds(x) })
-}
-
-// check refuses what Kafka refuses.
-func (c Component) check(seen map[string]bool) error {
+// checkValue refuses what Kafka refuses, and what is no number.
+func checkValue(name string, value float64) error {
+	key, known := clientKeys[name]
 	switch {
-	case c.Type == "":
-		return orrery.Errorf(orrery.Invalid, "Invalid empty entity type.")
-	case seen[c.Type]:
-		return orrery.Errorf(orrery.Invalid, "Entity type %s cannot appear more than once in the filter.", c.Type)
-	case c.Type != EntityUser && c.Type != EntityClientID && c.Type != entityIP:
-		return orrery.Errorf(orrery.UnsupportedValue, "Unsupported entity type %.50q", c.Type)
-	case c.MatchType < MatchExact || c.MatchType > MatchSpecified:
-		return orrery.Errorf(orrery.Invalid, "Unknown match type %d", c.MatchType)
-	case c.MatchType == MatchExact && c.Match == nil:
-		return orrery.Errorf(orrery.Invalid, "The filter component for %s matches exactly and names nothing", c.Type)
-	case c.MatchType != MatchExact && c.Match != nil:
-		return orrery.Errorf(orrery.Invalid, "The filter component for %s names something and does not match exactly", c.Type)
+	case !known:
+		return orrery.Errorf(orrery.Invalid, "Invalid configuration key %.100q", name)
+	case !(value > 0) || math.IsInf(value, 0):
+		return orrery.Errorf(orrery.Invalid, "Quota %s must be greater than 0", name)
+	case key.whole && (value > math.MaxInt64 || value != math.Trunc(value)):
+		return orrery.Errorf(orrery.Invalid, "Quota %s must be a whole number, at most %d", name, math.MaxInt64)
 	}
 	return nil
 }
 
-func (c Component) matches(e Entity) bool {
-	part := Part{}
-	switch c.Type {
-	case EntityUser:
-		part = e.User
-	case EntityClientID:
-		part = e.ClientID
+// IsClientKey reports whether a key is one of Kafka's for client quotas.
+func IsClientKey(key string) bool { _, known := clientKeys[key]; return known }
+
+// ClientKey returns the key of client quotas that limits a dimension, and "" where none does.
+func ClientKey(d Dimension) string {
+	for key, of := range clientKeys {
+		if of.dimension == d {
+			return key
+		}
 	}
-	switch c.MatchType {
-	case MatchExact:
-		return part == Named(*c.Match)
-	case MatchDefault:
-		return part.Kind == PartDefault
-	default:
-		return part.Kind != PartAbsent
+	return ""
+}
+
+// Setting is the value of one key of one entity, as it is stored.
+type Setting struct {
+	Entity Entity
+	Key    string
+	Value  float64
+}
+
+// storedSetting is a Setting in JSON.
+type storedSetting struct {
+	Entity []EntityName `json:"entity"`
+	Key    string       `json:"key"`
+	Value  float64      `json:"value"`
+}
+
+// ID tells settings apart: it is a hash of the entity and the key.
+func (s Setting) ID() string {
+	content, err := json.Marshal(storedSetting{Entity: s.Entity.Names(), Key: s.Key})
+	if err != nil {
+		panic(err) // strings cannot fail
 	}
+	return orrery.Hash(content)
+}
+
+// MarshalJSON writes {"entity":[{"type":"user","name":"sa-1"},{"type":"client-id"}],"key":"producer_byte_rate","value":1000}.
+func (s Setting) MarshalJSON() ([]byte, error) {
+	return json.Marshal(storedSetting{s.Entity.Names(), s.Key, s.Value})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote. The error is an Invalid *orrery.Error for what no quota has.
+func (s *Setting) UnmarshalJSON(b []byte) error {
+	var in storedSetting
+	if err := json.Unmarshal(b, &in); err != nil {
+		return fmt.Errorf("reading a client quota: %w", err)
+	}
+	entity, err := NewEntity(in.Entity)
+	if err == nil {
+		err = checkValue(in.Key, in.Value)
+	}
+	*s = Setting{entity, in.Key, in.Value}
+	return err
 }
 
 // Scope is whose use counts together against a client quota: of a user with a client id, of a user with every
@@ -280,6 +150,11 @@ type Limit struct {
 	Value  float64
 	Entity Entity // where it is from
 	Scope  Scope
+}
+
+// String is the limit and where it is from: "producer_byte_rate=1000000 of user sa-1".
+func (l Limit) String() string {
+	return fmt.Sprintf("%s=%s of %s", l.Key, strconv.FormatFloat(l.Value, 'f', -1, 64), l.Entity)
 }
 
 // Dimension is what the limit limits.
@@ -299,7 +174,8 @@ func (l Limit) Rate() Rate {
 	}
 }
 
-func rounded(value float64) int64 { return int64(math.Round(min(value, maxUnits))) }
+// rounded is at least 1, for a quota is greater than 0: a rate of 0 would hold requests for ever.
+func rounded(value float64) int64 { return max(int64(math.Round(min(value, maxUnits))), 1) }
 
 // Match returns the limits that hold for a user's client: of each key the one of the most specific entity, in
 // Kafka's order (user and client id, user, client id; a name before the default), at most one of each key, sorted by

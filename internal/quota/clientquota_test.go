@@ -1,6 +1,7 @@
 package quota_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"strings"
@@ -91,6 +92,7 @@ func TestNewEntity(t *testing.T) {
 		{[]quota.EntityName{{"ip", name("10.0.0.1")}}, quota.Entity{}, "set by the service"},
 		{[]quota.EntityName{{"group", nil}}, quota.Entity{}, `Unhandled client quota entity type: "group"`},
 		{[]quota.EntityName{{"user", name("")}}, quota.Entity{}, "Empty user not supported"},
+		{[]quota.EntityName{{"user", name("User:sa-1")}}, quota.Entity{}, `without "User:": "sa-1"`},
 		{[]quota.EntityName{{"user", name("a")}, {"user", nil}}, quota.Entity{}, "named twice"},
 		{[]quota.EntityName{{"user", name(strings.Repeat("a", 256))}}, quota.Entity{}, "at most 255 bytes"},
 	} {
@@ -120,13 +122,15 @@ func TestAlter(t *testing.T) {
 	}{
 		{[]quota.Operation{{Key: quota.ConsumerByteRate, Value: 5}}, map[string]float64{quota.ProducerByteRate: 1000, quota.ConsumerByteRate: 5}, ""},
 		{[]quota.Operation{{Key: quota.ProducerByteRate, Remove: true}, {Key: quota.RequestPercentage, Remove: true}}, map[string]float64{}, ""},
-		{[]quota.Operation{{Key: quota.RequestPercentage, Value: 12.5}, {Key: quota.ProducerByteRate, Value: 0}}, map[string]float64{quota.ProducerByteRate: 0, quota.RequestPercentage: 12.5}, ""},
+		{[]quota.Operation{{Key: quota.RequestPercentage, Value: 12.5}, {Key: quota.ProducerByteRate, Value: 1}}, map[string]float64{quota.ProducerByteRate: 1, quota.RequestPercentage: 12.5}, ""},
 		{[]quota.Operation{{Key: "leader_rate", Remove: true}}, map[string]float64{quota.ProducerByteRate: 1000}, ""},
 		{[]quota.Operation{{Key: "leader_rate", Value: 1}}, nil, `Invalid configuration key "leader_rate"`},
-		{[]quota.Operation{{Key: quota.ProducerByteRate, Value: 1.5}}, nil, "must be a Long value"},
-		{[]quota.Operation{{Key: quota.RequestPercentage, Value: math.NaN()}}, nil, "not negative"},
-		{[]quota.Operation{{Key: quota.RequestPercentage, Value: math.Inf(1)}}, nil, "not negative"},
-		{[]quota.Operation{{Key: quota.ProducerByteRate, Value: -1}}, nil, "not negative"},
+		{[]quota.Operation{{Key: quota.ProducerByteRate, Value: 1.5}}, nil, "must be a whole number"},
+		{[]quota.Operation{{Key: quota.ProducerByteRate, Value: 1e19}}, nil, "must be a whole number"},
+		{[]quota.Operation{{Key: quota.ProducerByteRate, Value: 0}}, nil, "must be greater than 0"},
+		{[]quota.Operation{{Key: quota.RequestPercentage, Value: math.NaN()}}, nil, "must be greater than 0"},
+		{[]quota.Operation{{Key: quota.RequestPercentage, Value: math.Inf(1)}}, nil, "must be greater than 0"},
+		{[]quota.Operation{{Key: quota.ProducerByteRate, Value: -1}}, nil, "must be greater than 0"},
 		{[]quota.Operation{{Key: quota.ProducerByteRate, Value: 1}, {Key: quota.ProducerByteRate, Remove: true}}, nil, `Duplicate quota key "producer_byte_rate"`},
 	} {
 		got, err := quotas.Alter(user, test.operations)
@@ -137,15 +141,37 @@ func TestAlter(t *testing.T) {
 	if quotas[user][quota.ProducerByteRate] != 1000 || len(quotas[user]) != 1 {
 		t.Errorf("Alter changed %v", quotas)
 	}
-	for i := range quota.MaxClientQuotas {
-		quotas[quota.Entity{User: quota.Named(fmt.Sprint(i))}] = map[string]float64{quota.ProducerByteRate: 1}
+}
+
+// What is stored is read back, under an ID of its own; what no client can have set is refused.
+func TestSetting(t *testing.T) {
+	ids := map[string]quota.Setting{}
+	for _, entity := range []quota.Entity{{User: quota.Named("u")}, {User: quota.Default}, {ClientID: quota.Named("u")}, {User: quota.Named("u"), ClientID: quota.Default}} {
+		for _, key := range []string{quota.ProducerByteRate, quota.RequestPercentage} {
+			s := quota.Setting{Entity: entity, Key: key, Value: 1234567}
+			content, err := json.Marshal(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var again quota.Setting
+			if err := json.Unmarshal(content, &again); err != nil || again != s {
+				t.Errorf("%s is read as %+v, %v", content, again, err)
+			}
+			if other, twice := ids[s.ID()]; twice {
+				t.Errorf("%+v and %+v have the same ID", s, other)
+			}
+			ids[s.ID()] = s
+			if s.Value++; again.ID() != s.ID() {
+				t.Error("another value is another setting")
+			}
+		}
 	}
-	one := []quota.Operation{{Key: quota.ProducerByteRate, Value: 1}}
-	if _, err := quotas.Alter(quota.Entity{User: quota.Default}, one); orrery.ErrorCode(err) != orrery.LimitExceeded {
-		t.Errorf("an entity too many: %v", err)
-	}
-	if _, err := quotas.Alter(user, one); err != nil {
-		t.Errorf("one that is there: %v", err)
+	for _, bad := range []string{"{", `{"key":"producer_byte_rate","value":1}`, `{"entity":[{"type":"ip"}],"key":"producer_byte_rate","value":1}`,
+		`{"entity":[{"type":"user"}],"key":"connection_creation_rate","value":1}`, `{"entity":[{"type":"user"}],"key":"producer_byte_rate","value":-1}`} {
+		var s quota.Setting
+		if err := json.Unmarshal([]byte(bad), &s); err == nil {
+			t.Errorf("%s is taken for %+v", bad, s)
+		}
 	}
 }
 

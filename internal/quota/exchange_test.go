@@ -87,7 +87,7 @@ func (g *gateways) shares(d quota.Dimension) (s [3]int64) {
 
 // use charges a gateway's part of the tenant in the second before now.
 func (g *gateways) use(now int64, gateway int, units int64) {
-	quota.Settle(now-second/2, []*quota.Meter{&g.tenants[gateway].Meter}, quota.Charge{Dimension: quota.Ingress, Units: units})
+	(&quota.Payers{Tenant: &g.tenants[gateway].Meter}).Settle(now-second/2, quota.Charge{Dimension: quota.Ingress, Units: units})
 }
 
 func TestExchange(t *testing.T) {

@@ -22,12 +22,17 @@ type Charge struct {
 	Units     int64
 }
 
-// Meter is one bucket for each rate, with what was used of it. It is for a tenant, or for one client quota (Scope).
-// The zero value is unlimited.
+// Meter is one bucket for each rate of a tenant, with what was used of it. The zero value is unlimited.
 type Meter struct {
 	buckets [Rates]Bucket
 	// used counts units, waited units × milliseconds for which they were held back.
 	used, waited [Rates]int64
+}
+
+// Payers are who pays for a request: the tenant, and the client quotas that hold for its user and client id.
+type Payers struct {
+	Tenant  *Meter
+	Clients []*ClientMeter
 }
 
 // SetRate changes the rate of a dimension from now on.
@@ -49,11 +54,11 @@ type Verdict struct {
 	// Throttle is what the client is told, at most MaxThrottle: until this request, too, is paid for. The
 	// connection is muted for as long.
 	Throttle time.Duration
-	// Dimension, the rate in force and the meter (its place in the list: 0 is the tenant's) are what Wait, or
-	// else Throttle, comes from.
+	// Dimension, the rate in force and the client quota (nil: the tenant's own) are what Wait, or else Throttle, comes
+	// from.
 	Dimension Dimension
 	Rate      Rate
-	Meter     int
+	Client    *Limit
 }
 
 // Free reports whether nothing is held back.
@@ -64,74 +69,83 @@ func (v Verdict) String() string {
 	if v.Free() {
 		return "within every quota"
 	}
-	whose := "the cluster's share on this broker"
-	if v.Meter > 0 {
-		whose = "the client quota"
+	whose := fmt.Sprintf("the cluster's share on this broker of %d %s", v.Rate.Units, v.Dimension.Unit())
+	if v.Client != nil {
+		whose = "the client quota " + v.Client.String()
 	}
-	return fmt.Sprintf("%s: over %s of %d %s; held for %s, then throttled for %s", v.Dimension, whose, v.Rate.Units,
-		v.Dimension.Unit(), v.Wait.Round(time.Millisecond), v.Throttle.Round(time.Millisecond))
+	return fmt.Sprintf("%s: over %s; held for %s, then throttled for %s", v.Dimension, whose,
+		v.Wait.Round(time.Millisecond), v.Throttle.Round(time.Millisecond))
 }
 
-// Admit lets a request in, or says when to try again. It is charged to every meter, the tenant's first and then
-// those of client quotas, or to none. When it is answered, Settle charges what it turned out to cost.
+// Admit lets a request in, or says when to try again. It is charged to every payer or to none. When it is answered,
+// Settle charges what it turned out to cost.
 //
 // What a Fetch will cost is not known: it is charged what the connection's last one had (0 at first), and Settle
 // charges the difference. So many connections overdraw only once, with their first responses.
-func Admit(now int64, meters []*Meter, charges ...Charge) Verdict {
+func (p *Payers) Admit(now int64, charges ...Charge) Verdict {
 	var v Verdict
-	for i, m := range meters {
-		m.hold(now, i, charges, &v)
+	for _, c := range charges {
+		v.hold(now, c.Dimension, &p.Tenant.buckets[c.Dimension], nil)
+		for _, client := range p.Clients {
+			if client.dimension == c.Dimension {
+				v.hold(now, c.Dimension, &client.bucket, client.limit)
+			}
+		}
 	}
 	if v.Wait > Horizon {
-		meters[0].refuse(charges)
+		if v.Client == nil { // a larger share would not help a client that is over its own quota
+			p.Tenant.refuse(charges)
+		}
 		// Early by half a horizon, so that it joins the queue before that is empty; and soon, for the rate may grow.
 		v.Wait = min(v.Wait-Horizon/2, Horizon)
 		return v
 	}
-	v.Admitted = true
-	for i, m := range meters {
-		m.charge(now, i, charges, &v)
-	}
+	p.charge(now, charges, &v)
 	return v
 }
 
 // Settle charges what became known after a request was admitted, or gives back what was charged too much (negative
 // units). It never refuses, and Wait is 0. Throttle is what to tell the client, of the dimensions of these charges:
 // so it takes a charge of 0 units for what Admit charged.
-func Settle(now int64, meters []*Meter, charges ...Charge) Verdict {
-	v := Verdict{Admitted: true}
-	for i, m := range meters {
-		m.charge(now, i, charges, &v)
-	}
+func (p *Payers) Settle(now int64, charges ...Charge) Verdict {
+	var v Verdict
+	p.charge(now, charges, &v)
 	return v
 }
 
-// hold notes the longest debt of the charges' dimensions.
-func (m *Meter) hold(now int64, index int, charges []Charge, v *Verdict) {
+// hold notes the longest debt.
+func (v *Verdict) hold(now int64, d Dimension, b *Bucket, client *Limit) {
+	if wait := b.Debt(now); wait > v.Wait {
+		v.Wait, v.Dimension, v.Rate, v.Client = wait, d, b.rate, client
+	}
+}
+
+// charge takes every charge, and notes the longest debt. For how long a charge is in debt shows in the tenant's next
+// report: units × time waited is, over time, the units that wait at any moment (Little's law).
+func (p *Payers) charge(now int64, charges []Charge, v *Verdict) {
+	v.Admitted = true
 	for _, c := range charges {
-		b := &m.buckets[c.Dimension]
-		if wait := b.Debt(now); wait > v.Wait {
-			v.Wait, v.Dimension, v.Rate, v.Meter = wait, c.Dimension, b.rate, index
+		b := &p.Tenant.buckets[c.Dimension]
+		debt := b.Charge(now, c.Units)
+		p.Tenant.used[c.Dimension] += c.Units
+		if debt > 0 {
+			p.Tenant.wait(c, debt)
+			v.tell(debt, c.Dimension, b, nil)
+		}
+		for _, client := range p.Clients {
+			if client.dimension == c.Dimension {
+				v.tell(client.charge(now, c.Units), c.Dimension, &client.bucket, client.limit)
+			}
 		}
 	}
 }
 
-// charge takes every charge, and notes the longest debt. For how long a charge is in debt shows in the next report:
-// units × time waited is, over time, the units that wait at any moment (Little's law).
-func (m *Meter) charge(now int64, index int, charges []Charge, v *Verdict) {
-	for _, c := range charges {
-		b := &m.buckets[c.Dimension]
-		debt := b.Charge(now, c.Units)
-		m.used[c.Dimension] += c.Units
-		if debt == 0 {
-			continue
-		}
-		m.wait(c, debt)
-		if told := min(debt, MaxThrottle); told > v.Throttle {
-			v.Throttle = told
-			if v.Wait == 0 {
-				v.Dimension, v.Rate, v.Meter = c.Dimension, b.rate, index
-			}
+// tell notes for how long the client is throttled.
+func (v *Verdict) tell(debt time.Duration, d Dimension, b *Bucket, client *Limit) {
+	if told := min(debt, MaxThrottle); told > v.Throttle {
+		v.Throttle = told
+		if v.Wait == 0 {
+			v.Dimension, v.Rate, v.Client = d, b.rate, client
 		}
 	}
 }

@@ -38,7 +38,7 @@ type traffic struct {
 }
 
 // run returns what was let in in each of 120 seconds.
-func (f traffic) run(meters []*quota.Meter, d quota.Dimension) (perSecond [120]int64) {
+func (f traffic) run(payers *quota.Payers, d quota.Dimension) (perSecond [120]int64) {
 	var queue events
 	expected := make([]int64, f.connections)
 	for i := range f.connections {
@@ -51,7 +51,7 @@ func (f traffic) run(meters []*quota.Meter, d quota.Dimension) (perSecond [120]i
 	for queue[0].at < 120*second {
 		next := &queue[0]
 		now, charged := next.at, expected[next.connection]
-		verdict := quota.Admit(now, meters, quota.Charge{Dimension: d, Units: charged}, quota.Charge{Dimension: quota.Requests, Units: 1})
+		verdict := payers.Admit(now, quota.Charge{Dimension: d, Units: charged}, quota.Charge{Dimension: quota.Requests, Units: 1})
 		if !verdict.Admitted {
 			next.at += int64(verdict.Wait)
 			heap.Fix(&queue, 0)
@@ -62,7 +62,7 @@ func (f traffic) run(meters []*quota.Meter, d quota.Dimension) (perSecond [120]i
 			perSecond[answered/second] += f.batch
 		}
 		expected[next.connection] = f.batch
-		settled := quota.Settle(now, meters, quota.Charge{Dimension: d, Units: f.batch - charged})
+		settled := payers.Settle(now, quota.Charge{Dimension: d, Units: f.batch - charged})
 		next.at = now + int64(max(verdict.Wait, settled.Throttle)) + int64(100*time.Microsecond) // on its way
 		heap.Fix(&queue, 0)
 	}
@@ -95,7 +95,7 @@ func TestMeterHoldsEveryClient(t *testing.T) {
 func anyMinute(t *testing.T, rate int64, f traffic, from int) {
 	meter := &quota.Meter{}
 	meter.SetRate(0, quota.Ingress, quota.Ingress.Rate(rate))
-	perSecond := f.run([]*quota.Meter{meter}, quota.Ingress)
+	perSecond := f.run(&quota.Payers{Tenant: meter}, quota.Ingress)
 	slack := 0.02 + float64(f.batch)/float64(60*rate)
 	for start := from; start+60 <= len(perSecond); start++ {
 		var minute int64
@@ -116,38 +116,86 @@ func anyMinute(t *testing.T, rate int64, f traffic, from int) {
 }
 
 func TestAdmitChargesAllOrNothing(t *testing.T) {
-	tenant, client := &quota.Meter{}, &quota.Meter{}
+	tenant := &quota.Meter{}
 	tenant.SetRate(0, quota.Ingress, quota.Ingress.Rate(1000))
-	client.SetRate(0, quota.Ingress, quota.Ingress.Rate(100))
-	both := []*quota.Meter{tenant, client}
-	first := quota.Admit(0, both, quota.Charge{Dimension: quota.Ingress, Units: 400})
-	if !first.Admitted || first.Wait != 0 || first.Throttle != quota.MaxThrottle || first.Meter != 1 || first.Dimension != quota.Ingress {
+	both := quota.Payers{Tenant: tenant, Clients: clientsOf(quota.ClientQuotas{{User: quota.Named("u")}: {quota.ProducerByteRate: 100}}, "u", "c")}
+	first := both.Admit(0, quota.Charge{Dimension: quota.Ingress, Units: 400})
+	if !first.Admitted || first.Wait != 0 || first.Throttle != quota.MaxThrottle || first.Client == nil || first.Dimension != quota.Ingress {
 		t.Errorf("the first: %+v", first)
 	}
-	if text := first.String(); !strings.Contains(text, "ingress: over the client quota of 100 bytes/s") || !strings.Contains(text, "throttled for 1s") {
+	if text := first.String(); !strings.Contains(text, "ingress: over the client quota producer_byte_rate=100 of user u;") || !strings.Contains(text, "throttled for 1s") {
 		t.Errorf("it says %q", text)
 	}
-	second := quota.Admit(0, both, quota.Charge{Dimension: quota.Ingress, Units: 1000})
-	if second.Admitted || second.Wait != quota.Horizon || second.Meter != 1 {
+	second := both.Admit(0, quota.Charge{Dimension: quota.Ingress, Units: 1000})
+	if second.Admitted || second.Wait != quota.Horizon || second.Client == nil {
 		t.Errorf("the second: %+v", second)
 	}
-	if tenant.Used(quota.Ingress) != 400 || client.Used(quota.Ingress) != 400 {
-		t.Errorf("what was not let in was charged: %d and %d", tenant.Used(quota.Ingress), client.Used(quota.Ingress))
+	if tenant.Used(quota.Ingress) != 400 {
+		t.Errorf("what was not let in was charged: %d", tenant.Used(quota.Ingress))
 	}
-	if other := quota.Admit(0, both, quota.Charge{Dimension: quota.Egress}); !other.Free() {
+	if other := both.Admit(0, quota.Charge{Dimension: quota.Egress}); !other.Free() {
 		t.Errorf("debt of ingress holds a fetch: %+v", other)
 	}
-	queued := quota.Admit(int64(3*time.Second), both, quota.Charge{Dimension: quota.Ingress, Units: 100})
+	queued := both.Admit(int64(3*time.Second), quota.Charge{Dimension: quota.Ingress, Units: 100})
 	if !queued.Admitted || queued.Wait != 500*time.Millisecond || queued.Throttle != quota.MaxThrottle {
 		t.Errorf("within the horizon: %+v", queued)
 	}
-	settled := quota.Settle(int64(3*time.Second), both, quota.Charge{Dimension: quota.Ingress}, quota.Charge{Dimension: quota.Egress, Units: 1 << 40})
+	settled := both.Settle(int64(3*time.Second), quota.Charge{Dimension: quota.Ingress}, quota.Charge{Dimension: quota.Egress, Units: 1 << 40})
 	if !settled.Admitted || settled.Wait != 0 || settled.Throttle != quota.MaxThrottle {
 		t.Errorf("settled: %+v", settled)
 	}
-	huge := quota.Settle(int64(3*time.Second), both, quota.Charge{Dimension: quota.Ingress, Units: 1 << 40})
+	huge := both.Settle(int64(3*time.Second), quota.Charge{Dimension: quota.Ingress, Units: 1 << 40})
 	if huge.Throttle != quota.MaxThrottle {
 		t.Errorf("a client is told %s", huge.Throttle)
+	}
+}
+
+// clientsOf returns the meters of a connection.
+func clientsOf(quotas quota.ClientQuotas, user, clientID string) []*quota.ClientMeter {
+	var meters quota.ClientMeters
+	meters.SetQuotas(quotas)
+	return meters.Attach(0, user, clientID, nil)
+}
+
+// A client that is over its own quota does not make its tenant want a larger share, and one that the tenant's quota
+// holds does.
+func TestClientQuotasWantNoShare(t *testing.T) {
+	for name, quotas := range map[string]quota.ClientQuotas{"the tenant's": nil, "its own": {{ClientID: quota.Default}: {quota.ProducerByteRate: 1}}} {
+		tenant := quota.NewTenant(0, orrery.Quotas{IngressBytesPerSecond: 1e6}, 1)
+		if quotas != nil {
+			tenant = quota.NewTenant(0, orrery.Quotas{IngressBytesPerSecond: 1e12}, 1)
+		}
+		payers := quota.Payers{Tenant: &tenant.Meter, Clients: clientsOf(quotas, "u", "c")}
+		payers.Admit(0, quota.Charge{Dimension: quota.Ingress, Units: 10e6})
+		tenant.Report(second)
+		if v := payers.Admit(second, quota.Charge{Dimension: quota.Ingress, Units: 10e6}); v.Admitted || (v.Client == nil) != (quotas == nil) {
+			t.Errorf("over %s quota: %s", name, v)
+		}
+		if use := tenant.Report(2 * second)[quota.Ingress]; (use.Wanted > 0) != (quotas == nil) {
+			t.Errorf("over %s quota, the tenant wants %d more", name, use.Wanted)
+		}
+	}
+}
+
+// One use an hour fades within the hours after it, however often it is looked at, and many do as they should.
+func TestUseOfASlowDimensionFades(t *testing.T) {
+	for _, every := range []time.Duration{time.Millisecond * 7, time.Second, time.Minute} {
+		tenant := quota.NewTenant(0, someQuotas, 3)
+		payers := quota.Payers{Tenant: &tenant.Meter}
+		payers.Settle(0, quota.Charge{Dimension: quota.ProducerIDs, Units: 1}, quota.Charge{Dimension: quota.PartitionChanges, Units: 1000})
+		tenant.Report(1)
+		at := func(until time.Duration) (uses [quota.Dimensions]quota.Use) {
+			for now := every; now <= until; now += every {
+				uses = tenant.Report(int64(now))
+			}
+			return uses
+		}
+		if uses := at(5 * time.Minute); uses[quota.ProducerIDs].Used != 1 || uses[quota.PartitionChanges].Used < 320 || uses[quota.PartitionChanges].Used > 370 {
+			t.Errorf("every %s: after 5 minutes %d of 1 producer id, %d of 1000 partitions", every, uses[quota.ProducerIDs].Used, uses[quota.PartitionChanges].Used)
+		}
+		if uses := at(time.Hour); uses[quota.ProducerIDs].Used != 0 || uses[quota.PartitionChanges].Used != 0 {
+			t.Errorf("every %s: after an hour %d producer ids, %d partitions", every, uses[quota.ProducerIDs].Used, uses[quota.PartitionChanges].Used)
+		}
 	}
 }
 
@@ -208,16 +256,16 @@ func TestTenantBoundsConnections(t *testing.T) {
 
 func TestReportShowsWhatWasHeldBack(t *testing.T) {
 	tenant := quota.NewTenant(0, someQuotas, 3)
-	meters := []*quota.Meter{&tenant.Meter}
-	quota.Admit(0, meters, quota.Charge{Dimension: quota.Ingress, Units: 1e6})
+	payers := quota.Payers{Tenant: &tenant.Meter}
+	payers.Admit(0, quota.Charge{Dimension: quota.Ingress, Units: 1e6})
 	if use := tenant.Report(second)[quota.Ingress]; use != (quota.Use{Used: 1e6}) {
 		t.Errorf("within the burst: %+v", use)
 	}
-	quota.Admit(second, meters, quota.Charge{Dimension: quota.Ingress, Units: 3e6})
+	payers.Admit(second, quota.Charge{Dimension: quota.Ingress, Units: 3e6})
 	if use := tenant.Report(3 * second)[quota.Ingress]; use != (quota.Use{Used: 1.5e6, Wanted: 750_000}) {
 		t.Errorf("3 MB of which waited half a second, over 2 s: %+v", use)
 	}
-	quota.Settle(3*second, meters, quota.Charge{Dimension: quota.PartitionChanges, Units: 60})
+	payers.Settle(3*second, quota.Charge{Dimension: quota.PartitionChanges, Units: 60})
 	if use := tenant.Report(4 * second)[quota.PartitionChanges]; use.Used != 60 {
 		t.Errorf("a slow dimension forgets: %+v", use)
 	}
@@ -231,16 +279,18 @@ func TestReportShowsWhatWasHeldBack(t *testing.T) {
 
 func BenchmarkAdmitAndSettle(b *testing.B) {
 	tenant := quota.NewTenant(0, orrery.Quotas{IngressBytesPerSecond: 1e12, EgressBytesPerSecond: 1e12, RequestsPerSecond: 1e12, RequestMillisecondsPerSecond: 1e9}, 3)
-	client := &quota.Meter{}
-	client.SetRate(0, quota.Ingress, quota.Ingress.Rate(1e12))
-	for name, meters := range map[string][]*quota.Meter{"tenant": {&tenant.Meter}, "tenant and client": {&tenant.Meter, client}} {
+	clients := clientsOf(quota.ClientQuotas{
+		{User: quota.Named("u")}:  {quota.ProducerByteRate: 1e12, quota.ConsumerByteRate: 1e12, quota.ControllerMutationRate: 1},
+		{ClientID: quota.Default}: {quota.RequestPercentage: 1e6},
+	}, "u", "c")
+	for name, payers := range map[string]*quota.Payers{"tenant": {Tenant: &tenant.Meter}, "tenant and client": {Tenant: &tenant.Meter, Clients: clients}} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			var now int64
 			for b.Loop() {
 				now += 10_000
-				v := quota.Admit(now, meters, quota.Charge{Dimension: quota.Ingress, Units: 1000}, quota.Charge{Dimension: quota.Requests, Units: 1}, quota.Charge{Dimension: quota.RequestTime})
-				w := quota.Settle(now+1000, meters, quota.Charge{Dimension: quota.RequestTime, Units: 50}, quota.Charge{Dimension: quota.Ingress})
+				v := payers.Admit(now, quota.Charge{Dimension: quota.Ingress, Units: 1000}, quota.Charge{Dimension: quota.Requests, Units: 1}, quota.Charge{Dimension: quota.RequestTime})
+				w := payers.Settle(now+1000, quota.Charge{Dimension: quota.RequestTime, Units: 50}, quota.Charge{Dimension: quota.Ingress})
 				if !v.Free() || !w.Free() {
 					b.Fatal(v, w)
 				}

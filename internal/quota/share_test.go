@@ -225,7 +225,7 @@ func TestHotPartitionThatMovesKeepsTheQuota(t *testing.T) {
 				}
 				next.at += second
 			default:
-				v := quota.Admit(now, []*quota.Meter{&home.Meter}, quota.Charge{Dimension: quota.Ingress, Units: batch})
+				v := (&quota.Payers{Tenant: &home.Meter}).Admit(now, quota.Charge{Dimension: quota.Ingress, Units: batch})
 				next.at += int64(max(v.Wait, v.Throttle)) + int64(time.Millisecond)
 				if v.Admitted && now >= 60*second {
 					got += batch

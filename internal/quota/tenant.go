@@ -24,7 +24,7 @@ type Tenant struct {
 type reported struct {
 	at           int64
 	used, waited [Rates]int64
-	uses         [Rates]Use
+	sums         [Rates]struct{ used, wanted decaying }
 }
 
 // NewTenant returns a tenant of which nothing is used, with an even share of its quotas on one of so many gateways.
@@ -111,17 +111,17 @@ func (t *Tenant) Report(now int64) (uses [Dimensions]Use) {
 		elapsed = time.Nanosecond
 	}
 	for d := range Rates {
-		per := dimensions[d].per
-		last := &t.reported.uses[d]
+		per, sums := dimensions[d].per, &t.reported.sums[d]
 		used, waited := t.used[d]-t.reported.used[d], t.waited[d]-t.reported.waited[d]
-		last.Used = decayed(last.Used, max(used, 0), elapsed, per)
+		sums.used = sums.used.after(max(used, 0), elapsed, per)
 		// Units × ms, over the ms that passed, is how much waited; over a slow dimension's time it decays too.
+		uses[d] = Use{Used: sums.used.units()}
 		if per > time.Second {
-			last.Wanted = decayed(last.Wanted, max(waited, 0)/1000, elapsed, time.Minute)
+			sums.wanted = sums.wanted.after(max(waited, 0)/1000, elapsed, time.Minute)
+			uses[d].Wanted = sums.wanted.units()
 		} else {
-			last.Wanted = scale(max(waited, 0)/1000, uint64(time.Second), uint64(elapsed))
+			uses[d].Wanted = scale(max(waited, 0)/1000, uint64(time.Second), uint64(elapsed))
 		}
-		uses[d] = *last
 	}
 	t.reported.at, t.reported.used, t.reported.waited = now, t.used, t.waited
 	uses[Connections] = Use{Used: t.open, Wanted: t.refused}
@@ -129,14 +129,26 @@ func (t *Tenant) Report(now int64) (uses [Dimensions]Use) {
 	return uses
 }
 
-// decayed is a sum over about the last per: what was there fades, what is new is added. Where more than per has
-// passed it is the average over that.
-func decayed(sum, added int64, elapsed, per time.Duration) int64 {
+// decaying is a sum over about the last while, in 2^-20 of a unit: fine enough for one use an hour to fade in steps
+// of a millisecond.
+type decaying int64
+
+const fraction = 20 // bits; maxUnits << fraction is an int64
+
+// after is the sum when more time has passed: what was there fades, what is new is added. Where more than per has
+// passed it is the average over that. What fades is rounded up, so that it ends.
+func (s decaying) after(added int64, elapsed, per time.Duration) decaying {
 	if elapsed >= per {
-		return scale(added, uint64(per), uint64(elapsed))
+		return decaying(scale(added, uint64(per), uint64(elapsed)) << fraction)
 	}
-	return min(sum-scale(sum, uint64(elapsed), uint64(per))+added, maxUnits)
+	high, low := bits.Mul64(uint64(s), uint64(elapsed))
+	low, carry := bits.Add64(low, uint64(per)-1, 0)
+	faded, _ := bits.Div64(high+carry, low, uint64(per)) // at most s, for elapsed is less than per
+	return min(s-decaying(faded)+decaying(min(added, maxUnits/2))<<fraction, maxUnits<<fraction)
 }
+
+// units is the sum in whole units, rounded.
+func (s decaying) units() int64 { return int64(s+1<<(fraction-1)) >> fraction }
 
 // scale is n × a / b of numbers that are not negative, at most maxUnits.
 func scale(n int64, a, b uint64) int64 {
@@ -154,7 +166,7 @@ func (t *Tenant) Describe() (lines []string) {
 		if quota := d.Of(t.quotas); quota != Unlimited {
 			used := t.open
 			if d < Rates {
-				used = t.reported.uses[d].Used
+				used = t.reported.sums[d].used.units()
 			}
 			lines = append(lines, fmt.Sprintf("%s: %d used of a share of %d, quota %d %s", d, used, t.shares[d], quota, d.Unit()))
 		}

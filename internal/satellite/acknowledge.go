@@ -86,12 +86,12 @@ func (s *Satellite) finish(ctx context.Context, now time.Time, p *psc, cluster b
 		}
 		left, err := cluster.RemoveTenant(ctx, string(tenancy.PrefixOf(i.id)))
 		if err == nil && left == 0 {
-			err = removeACLs(ctx, cluster, i.id)
+			err = removeRules(ctx, cluster, i.id)
 		}
 		switch {
 		case err != nil:
 			errs = append(errs, fmt.Errorf("satellite: removing what %s left: %w", i.id, err))
-			i.reason = "its topics, groups and ACLs cannot be removed at the moment"
+			i.reason = "its topics, groups, ACLs and client quotas cannot be removed at the moment"
 			i.pause(now)
 		case left == 0:
 			s.lastUsage(cluster, p, i)
@@ -111,17 +111,17 @@ func (s *Satellite) finish(ctx context.Context, now time.Time, p *psc, cluster b
 	return next, errors.Join(errs...)
 }
 
-// removeACLs removes the ACLs of a logical cluster that no gateway honours any more. One that a gateway was writing
+// removeRules removes the ACLs and client quotas of a logical cluster that no gateway honours any more. One that a gateway was writing
 // when the cluster was deleted may come later; it does no harm, because the id is never given again.
-func removeACLs(ctx context.Context, cluster brokers.Cluster, logicalClusterID string) error {
+func removeRules(ctx context.Context, cluster brokers.Cluster, logicalClusterID string) error {
 	records, err := cluster.ReadState(ctx, brokers.TopicACLs)
 	if err != nil {
 		return err
 	}
-	prefix := tenancy.StateKey(tenancy.StateACL, logicalClusterID+"/")
+	acls, quotas := tenancy.StateKey(tenancy.StateACL, logicalClusterID+"/"), tenancy.StateKey(tenancy.StateClientQuota, logicalClusterID+"/")
 	var tombstones []brokers.Record
 	for _, r := range records {
-		if strings.HasPrefix(r.Key, prefix) {
+		if strings.HasPrefix(r.Key, acls) || strings.HasPrefix(r.Key, quotas) {
 			tombstones = append(tombstones, brokers.Record{Key: r.Key})
 		}
 	}

@@ -56,7 +56,7 @@ func TestFromDesiredToAppliedToGone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.writeACLs("pkc-a", "acl/lkc-1/a", "acl/lkc-1/b", "acl/lkc-11/a")
+	w.writeRules("pkc-a", "acl/lkc-1/a", "acl/lkc-1/b", "client-quota/lkc-1/c", "acl/lkc-11/a", "client-quota/lkc-11/b")
 	w.send(deleted(lkc), deleted(key), deleted(rb))
 	for _, m := range []link.Message{lkc, key, rb} {
 		w.until(m.Key()+" is gone", w.gone(m.Key()))
@@ -71,8 +71,8 @@ func TestFromDesiredToAppliedToGone(t *testing.T) {
 	if names := topics.Names(); slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, prefix) }) || !topics.Has(string(tenancy.PrefixOf("lkc-2"))+"orders") {
 		t.Errorf("after the deletion of lkc-1 there are %v", names)
 	}
-	if acls, err := w.inside("pkc-a").ReadState(w.ctx, brokers.TopicACLs); err != nil || len(acls) != 1 || acls[0].Key != "acl/lkc-11/a" {
-		t.Errorf("after the deletion of lkc-1 there are the ACLs %v, %v", acls, err)
+	if rules, err := w.inside("pkc-a").ReadState(w.ctx, brokers.TopicACLs); err != nil || len(rules) != 2 || rules[0].Key != "acl/lkc-11/a" || rules[1].Key != "client-quota/lkc-11/b" {
+		t.Errorf("after the deletion of lkc-1 there are the ACLs and client quotas %v, %v", rules, err)
 	}
 	if r := w.state("pkc-a")["credential/KEY1"]; !r.Deleted || len(r.Content) != 0 {
 		t.Errorf("the deleted key's record is %+v", r)
@@ -93,8 +93,8 @@ func TestFromDesiredToAppliedToGone(t *testing.T) {
 	}
 }
 
-// writeACLs writes records as gateways do.
-func (w *world) writeACLs(pkc string, keys ...string) {
+// writeRules writes records as gateways do.
+func (w *world) writeRules(pkc string, keys ...string) {
 	w.Helper()
 	var records []brokers.Record
 	for _, key := range keys {

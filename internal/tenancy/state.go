@@ -34,6 +34,10 @@ const (
 // Gateways write them, without a generation, and a tombstone where the ACL is deleted.
 const StateACL = "acl"
 
+// StateClientQuota is the other kind of the records in _orrery_acls, client-quota/lkc-…/ID, each with one value of one
+// key of a Kafka client quota (quota.Setting, whose ID it is). They are written and removed as ACLs are.
+const StateClientQuota = "client-quota"
+
 // StateRecord is the value of one record of a state topic. In _orrery_tenants a deleted one stays, with Deleted, until the
 // mothership needs it no more: so an older generation that arrives late cannot bring it back.
 type StateRecord struct {

@@ -6,11 +6,12 @@ import (
 	"github.com/orrery-kafka/orrery/internal/authz"
 )
 
-// An ACL counts once for the limit, whether it is on its way, in force, or both, and in however many requests it is.
-func TestRoomForACLs(t *testing.T) {
-	var w aclWrites
+// A rule counts once for the limit, whether it is on its way, in force, or both, and in however many requests it is.
+func TestRoom(t *testing.T) {
+	var r room[string]
 	const cluster, most = "lkc-aaaaaa", 3
 	var present registry[authz.ACL]
+	there := func(id string) bool { _, ok := present.get(id); return ok }
 	apply := func(id string) {
 		next := present.edition()
 		next.put(id, authz.ACL{})
@@ -18,7 +19,7 @@ func TestRoomForACLs(t *testing.T) {
 	}
 	reserve := func(want bool, ids ...string) {
 		t.Helper()
-		has, added, ok := w.reserve(func() *registry[authz.ACL] { return &present }, cluster, ids, most)
+		has, added, ok := r.reserve(func() (int, func(string) bool) { return present.size, there }, cluster, ids, most)
 		if ok != want {
 			t.Errorf("room for %v, where there are %d and these are %d more: %t, want %t", ids, has, added, ok, want)
 		}
@@ -30,17 +31,17 @@ func TestRoomForACLs(t *testing.T) {
 	reserve(true, "c") // a is in force and on its way
 	reserve(false, "d")
 	reserve(true, "a", "b", "c")
-	w.release(cluster, []string{"a", "b"})
-	w.release(cluster, []string{"a"})
+	r.release(cluster, []string{"a", "b"})
+	r.release(cluster, []string{"a"})
 	reserve(false, "d") // b is still on its way for one of two
 	apply("b")
 	apply("c")
-	w.release(cluster, []string{"c"})
-	w.release(cluster, []string{"a", "b", "c"})
+	r.release(cluster, []string{"c"})
+	r.release(cluster, []string{"a", "b", "c"})
 	reserve(false, "d")
 	reserve(true, "c")
-	w.release(cluster, []string{"c"})
-	if len(w.coming) != 0 {
-		t.Errorf("%v are on their way for ever", w.coming)
+	r.release(cluster, []string{"c"})
+	if len(r.coming) != 0 {
+		t.Errorf("%v are on their way for ever", r.coming)
 	}
 }
