@@ -16,7 +16,7 @@ RACED := ./embedded/... ./internal/balancer/... ./internal/brokers/... ./interna
 	./internal/operator/... ./internal/pki/... ./internal/rest/... ./internal/satellite/... ./internal/store/mem/... ./internal/substrate/...
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-short lint bench soak fuzz matrix conformance golden clients matrix-clients clean go
+.PHONY: help run build test test-short lint bench soak fuzz matrix quota conformance golden clients matrix-clients clean go
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -59,6 +59,11 @@ fuzz: go ## fuzz every target for FUZZTIME=30s each
 
 matrix: clients matrix-clients ## run one scenario with every Kafka client on both engines (10 min), and write docs/reference/clients.md
 	@ORRERY_SOAK=1 $(GO) test -count=1 -timeout 60m -v -run EveryClient ./test/matrix -page $(CURDIR)/docs/reference/clients.md
+
+quota: clients ## measure what tenants get of their quotas and what hostile ones cost others (15 min), and write docs/measured.md
+	@ORRERY_SOAK=1 $(GO) test -count=1 -timeout 30m ./internal/quota
+	@ORRERY_SOAK=1 ORRERY_TEST_ENGINE=apache $(GO) test -count=1 -timeout 30m -v -run 'Quota|Shares' ./internal/gateway
+	@$(GO) run ./test/quota -out docs/measured.md $(ARGS)
 
 conformance: go ## run franz-go's own tests directly and through gateways, and write docs/reference/conformance.md
 	@ORRERY_SOAK=1 $(GO) test ./test/conformance -run TestWhole -count=1 -timeout 60m -v -out $(CURDIR)/docs/reference/conformance.md

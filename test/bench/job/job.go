@@ -18,15 +18,23 @@ const RecordBytes = 1 << 10
 // Kind is what a load generator does.
 type Kind string
 
-// The kinds of load. Produce and Fetch move Records with franz-go as fast as it goes. SmallProduce and SmallFetch send
-// requests of one record on Clients connections, each its next one when the last is answered, for Duration. Latency
-// sends produce requests of one record on one connection, Rate of them a second, for Duration.
+// The kinds of load. Produce and Fetch move Records with franz-go as fast as it goes, Write and Read do so for Duration.
+// SmallProduce and SmallFetch send requests of one record on Clients connections, each its next one when the last is
+// answered, for Duration. Latency sends produce requests of one record on one connection, Rate of them a second, for
+// Duration. The storms do one thing after another on Clients connections, whatever they are told to wait: Metadata asks
+// for all topics, CreateTopics makes a new one, ProducerIDs asks for a new one, and Connect logs in anew each time.
 const (
 	Produce      Kind = "produce"
 	Fetch        Kind = "fetch"
+	Write        Kind = "write"
+	Read         Kind = "read"
 	SmallProduce Kind = "small produce"
 	SmallFetch   Kind = "small fetch"
 	Latency      Kind = "latency"
+	Metadata     Kind = "metadata"
+	CreateTopics Kind = "create topics"
+	ProducerIDs  Kind = "producer ids"
+	Connect      Kind = "connect"
 )
 
 // Path is how a client reaches the broker.
@@ -46,17 +54,19 @@ type Path struct {
 type Job struct {
 	Kind Kind
 	Path Path
-	// Topic exists, with Partitions partitions.
+	// Topic exists, with Partitions partitions; for CreateTopics it is what names begin with.
 	Topic      string
 	Partitions int32
-	// Clients is how many clients (Produce) or connections (SmallProduce, SmallFetch) there are.
+	// Clients is how many clients (Produce) or connections (SmallProduce, SmallFetch, storms) there are.
 	Clients int
-	// Records is how many to produce, or how many there are to fetch.
+	// Records is how many to produce, or how many there are to fetch; Read begins again at the end.
 	Records int64
-	// Duration is how long requests are sent.
+	// Batch is how large batches are at most (Write, Read), or values (SmallProduce, SmallFetch; 0 is RecordBytes).
+	Batch int
+	// Duration is how long requests are sent; 0 is until Stop, for requests and storms.
 	Duration time.Duration
-	// Rate is how many requests a second; for Latency.
-	Rate int
+	// Rate is how many requests a second, for Latency; for requests and storms too, where it is not 0.
+	Rate float64
 }
 
 // Ready is a load generator's word that its connections are open.
@@ -68,12 +78,19 @@ type Ready struct {
 // Go tells a load generator to begin.
 type Go struct{}
 
+// Stop tells one without a Duration to end.
+type Stop struct{}
+
 // Result is what a load generator did after Go.
 type Result struct {
 	Took time.Duration
 	// Records is how many were acknowledged or read, Requests how many requests that took (0 where franz-go made them),
 	// Batches how many batches of records were sent (Produce).
 	Records, Requests, Batches int64
+	// Refused is how many of the requests were answered with an error, or not at all.
+	Refused int64
+	// Bytes is what the requests (Write) or responses (Read) that were answered until then had on the wire.
+	Bytes int64
 	// P50 and P99 are of Latency's requests, from before the write of the first byte until the last byte of the response.
 	P50, P99 time.Duration
 	// TLS is what was negotiated: version, cipher suite, and the key of the server's certificate; "none" without TLS.

@@ -24,7 +24,7 @@ const (
 
 const (
 	correlationAt = 8 // in a request, after its length, key and version
-	maxResponse   = 1 << 20
+	maxResponse   = 2 << 20
 )
 
 // connection speaks the protocol without a client library: requests that were encoded before are sent again and again
@@ -171,8 +171,8 @@ func fetchRequest(topicID [16]byte, partition int32, offset int64) *kmsg.FetchRe
 	return request
 }
 
-// checkFetched is nil where a response has exactly one record of the right size.
-func checkFetched(body []byte) error {
+// checkFetched is nil where a response has exactly one record with a value of the right size.
+func checkFetched(body []byte, size int) error {
 	response := kmsg.NewPtrFetchResponse()
 	response.Version = fetchVersion
 	if err := response.UnsafeReadFrom(body); err != nil {
@@ -188,8 +188,8 @@ func checkFetched(body []byte) error {
 	if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
 		return err
 	}
-	if n := len(p.RecordBatches); n < job.RecordBytes || n >= 2*job.RecordBytes {
-		return fmt.Errorf("%d bytes of batches instead of one batch with a record of %d", n, job.RecordBytes)
+	if n := len(p.RecordBatches); n < size || n >= size+job.RecordBytes {
+		return fmt.Errorf("%d bytes of batches instead of one batch with a record of %d", n, size)
 	}
 	return nil
 }

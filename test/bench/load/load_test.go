@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -60,6 +61,56 @@ func TestLoads(t *testing.T) {
 	}
 }
 
+// Loads that write and read for a while count what is on the wire, at least the values that the broker has.
+func TestWindows(t *testing.T) {
+	user := gatewaytest.Users()[0]
+	kafka := kafkatest.StartEmbedded(t, kafkatest.Options{Users: []kafkatest.User{user}})
+	admin := kafka.Admin(t)
+	path := job.Path{Address: kafka.Brokers[0].LoginAddress, User: user.Name, Password: user.Password}
+	for _, batch := range []int{4096, 1_000_000} {
+		topic := fmt.Sprint("lkc-", batch)
+		if _, err := admin.CreateTopic(t.Context(), 1, 1, nil, topic); err != nil {
+			t.Fatal(err)
+		}
+		j := job.Job{Kind: job.Write, Path: path, Topic: topic, Partitions: 1, Batch: batch, Duration: 300 * time.Millisecond}
+		_, wrote := converse(t, j)
+		ends, err := admin.ListEndOffsets(t.Context(), topic)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, _ := ends.Lookup(topic, 0)
+		// What was answered after the end of the window is there, too.
+		if most := (o.Offset + 1) * int64(valueOf(batch)+200); wrote.Bytes > most || wrote.Requests == 0 || wrote.Took < j.Duration {
+			t.Errorf("writing batches of %d: %+v, and the broker has %d records", batch, wrote, o.Offset)
+		}
+		j.Kind, j.Records = job.Read, o.Offset
+		_, read := converse(t, j)
+		if read.Bytes < o.Offset*int64(valueOf(batch)) || read.Took < j.Duration {
+			t.Errorf("reading batches of %d: %+v of %d records", batch, read, o.Offset)
+		}
+	}
+}
+
+// A storm goes on until it is told to stop, at its rate where it has one.
+func TestStorms(t *testing.T) {
+	user := gatewaytest.Users()[0]
+	kafka := kafkatest.StartEmbedded(t, kafkatest.Options{Users: []kafkatest.User{user}})
+	path := job.Path{Address: kafka.Brokers[0].LoginAddress, User: user.Name, Password: user.Password}
+	for _, kind := range []job.Kind{job.Metadata, job.CreateTopics, job.ProducerIDs, job.Connect} {
+		for _, rate := range []float64{0, 50} {
+			_, result := converse(t, job.Job{Kind: kind, Path: path, Topic: "lkc-storm-", Clients: 3, Rate: rate})
+			// One that is late catches up, so that the rate is what it should be at most, but for one of each connection.
+			if n := float64(result.Requests); n < 3 || rate > 0 && n > rate*result.Took.Seconds()+3 || result.Refused > 0 {
+				t.Errorf("%s at %v a second: %+v", kind, rate, result)
+			}
+		}
+	}
+	topics, err := kafka.Admin(t).ListTopics(t.Context())
+	if err != nil || len(topics) < 12 {
+		t.Errorf("%d topics, %v", len(topics), err)
+	}
+}
+
 // A load that cannot do its job says so, and has no result.
 func TestLoadsThatFail(t *testing.T) {
 	user := gatewaytest.Users()[0]
@@ -115,6 +166,13 @@ func converse(t *testing.T, j job.Job) (ready job.Ready, result job.Result) {
 		func() error { return near.Send(j) },
 		func() error { return near.Receive(&ready) },
 		func() error { return near.Send(job.Go{}) },
+		func() error {
+			if j.Duration > 0 || j.Records > 0 {
+				return nil
+			}
+			<-time.After(300 * time.Millisecond)
+			return near.Send(job.Stop{})
+		},
 		func() error { return near.Receive(&result) },
 	}
 	for _, step := range steps {

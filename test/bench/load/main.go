@@ -21,10 +21,11 @@ func main() {
 	}
 }
 
-// load is a kind of job: prepare opens the connections, do is what is measured.
+// load is a kind of job: prepare opens the connections, do is what is measured, until stop is closed where nothing else
+// ends it.
 type load interface {
 	prepare(ctx context.Context) (job.Ready, error)
-	do(ctx context.Context) (job.Result, error)
+	do(ctx context.Context, stop <-chan struct{}) (job.Result, error)
 	close()
 }
 
@@ -43,7 +44,11 @@ func run(parent *job.Channel) error {
 		l = &producers{job: j, dialer: dialer}
 	case job.Fetch:
 		l = &consumer{job: j, dialer: dialer}
-	case job.SmallProduce, job.SmallFetch, job.Latency:
+	case job.Write:
+		l = &writer{job: j, dialer: dialer}
+	case job.Read:
+		l = &reader{job: j, dialer: dialer}
+	case job.SmallProduce, job.SmallFetch, job.Latency, job.Metadata, job.CreateTopics, job.ProducerIDs, job.Connect:
 		l = &requesters{job: j, dialer: dialer}
 	default:
 		return fmt.Errorf("there is no kind of load %q", j.Kind)
@@ -61,8 +66,15 @@ func run(parent *job.Channel) error {
 	if err := parent.Receive(&job.Go{}); err != nil {
 		return err
 	}
+	stop := make(chan struct{})
+	if j.Duration == 0 && j.Records == 0 {
+		go func() {
+			defer close(stop)
+			_ = parent.Receive(&job.Stop{}) // a parent that has gone wants nothing more
+		}()
+	}
 	began := time.Now()
-	result, err := l.do(ctx)
+	result, err := l.do(ctx, stop)
 	if err != nil {
 		return fmt.Errorf("%s: %w", j.Kind, err)
 	}

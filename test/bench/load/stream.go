@@ -22,8 +22,8 @@ func (d *dialer) options(more ...kgo.Opt) []kgo.Opt {
 }
 
 // randomValue is the value of a record, which nothing on the way could shorten.
-func randomValue() []byte {
-	value := make([]byte, job.RecordBytes)
+func randomValue(size int) []byte {
+	value := make([]byte, size)
 	random := rand.NewChaCha8([32]byte{})
 	_, _ = random.Read(value) // it cannot fail
 	return value
@@ -47,7 +47,7 @@ func (p *producers) OnProduceBatchWritten(_ kgo.BrokerMetadata, _ string, _ int3
 
 // prepare produces one record of each client to each partition: then connections, producer ids and sequences are there.
 func (p *producers) prepare(ctx context.Context) (job.Ready, error) {
-	p.value = randomValue()
+	p.value = randomValue(job.RecordBytes)
 	for range p.job.Clients {
 		client, err := kgo.NewClient(p.dialer.options(kgo.DefaultProduceTopic(p.job.Topic), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.WithHooks(p),
 			kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()))...)
@@ -67,7 +67,7 @@ func (p *producers) prepare(ctx context.Context) (job.Ready, error) {
 	return job.Ready{Prepared: int64(p.job.Partitions) * int64(p.job.Clients)}, nil
 }
 
-func (p *producers) do(ctx context.Context) (job.Result, error) {
+func (p *producers) do(ctx context.Context, _ <-chan struct{}) (job.Result, error) {
 	var producing sync.WaitGroup
 	var failed atomic.Pointer[error]
 	acknowledged := func(_ *kgo.Record, err error) {
@@ -132,7 +132,7 @@ func (c *consumer) prepare(ctx context.Context) (job.Ready, error) {
 	return job.Ready{}, nil
 }
 
-func (c *consumer) do(ctx context.Context) (job.Result, error) {
+func (c *consumer) do(ctx context.Context, _ <-chan struct{}) (job.Result, error) {
 	began := time.Now()
 	from := map[int32]kgo.Offset{}
 	for partition := range c.job.Partitions {

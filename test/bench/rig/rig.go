@@ -68,6 +68,7 @@ func (r *Rig) open(ctx context.Context, programs string, o kafkatest.Options) er
 		return err
 	}
 	r.Admin = kadm.NewClient(r.Client)
+	r.Admin.SetTimeoutMillis(int32(patience.Milliseconds())) // what is measured keeps the broker busy
 	created, err := r.Admin.CreateTopics(ctx, 1, 1, nil, stateTopics...)
 	if err = errors.Join(err, created.Error()); err != nil {
 		return fmt.Errorf("create the state topics: %w", err)
