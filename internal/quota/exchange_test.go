@@ -143,6 +143,21 @@ func TestExchange(t *testing.T) {
 	}
 }
 
+// A tenant whose requests are so large that there is none in some seconds keeps most of its share in those.
+func TestSharesOfLargeRequests(t *testing.T) {
+	g := newGateways(orrery.Quotas{IngressBytesPerSecond: 900})
+	for n := range int64(20) {
+		now := (n + 1) * second
+		if n%2 == 0 {
+			g.use(now, 0, 1800)
+		}
+		g.tick(t, now)
+		if s := g.shares(quota.Ingress); n > 2 && s[0] < 700 {
+			t.Errorf("after %d s: %v", n+1, s)
+		}
+	}
+}
+
 func TestDecideExplainsEachLimitedDimension(t *testing.T) {
 	g := newGateways(orrery.Quotas{IngressBytesPerSecond: 900, Connections: 90})
 	decisions := g.tick(t, second)[1]

@@ -20,11 +20,12 @@ type Tenant struct {
 	reported      reported
 }
 
-// reported is the state of the last report: when, the counters then, and the decaying sums.
+// reported is the state of the last report: when, the counters then, the decaying sums, and what it said.
 type reported struct {
 	at           int64
 	used, waited [Rates]int64
 	sums         [Rates]struct{ used, wanted decaying }
+	uses         [Rates]Use
 }
 
 // NewTenant returns a tenant of which nothing is used, with an even share of its quotas on one of so many gateways.
@@ -97,7 +98,9 @@ func (t *Tenant) Disconnect() { t.open = max(t.open-1, 0) }
 func (t *Tenant) Open() int64 { return t.open }
 
 // Use is what a gateway's part of a tenant used of a dimension, in the unit of its quota: in the last second, or
-// for the slow ones in their 5 minutes or hour, decaying.
+// for the slow ones in their 5 minutes or hour, decaying. Where the last second had less than a quarter of the report
+// before, it is that quarter: large requests come seconds apart, and a share that is given away in between is missed at the
+// next one.
 type Use struct {
 	Used int64 `json:"used,omitempty"`
 	// Wanted is what was held back beyond that: how much waited on the average.
@@ -116,17 +119,26 @@ func (t *Tenant) Report(now int64) (uses [Dimensions]Use) {
 		sums.used = sums.used.after(max(used, 0), elapsed, per)
 		// Units × ms, over the ms that passed, is how much waited; over a slow dimension's time it decays too.
 		uses[d] = Use{Used: sums.used.units()}
+		before := t.reported.uses[d]
 		if per > time.Second {
 			sums.wanted = sums.wanted.after(max(waited, 0)/1000, elapsed, time.Minute)
 			uses[d].Wanted = sums.wanted.units()
 		} else {
 			uses[d].Wanted = scale(max(waited, 0)/1000, uint64(time.Second), uint64(elapsed))
+			uses[d] = Use{max(uses[d].Used, faded(before.Used, elapsed)), max(uses[d].Wanted, faded(before.Wanted, elapsed))}
 		}
+		t.reported.uses[d] = uses[d]
 	}
 	t.reported.at, t.reported.used, t.reported.waited = now, t.used, t.waited
 	uses[Connections] = Use{Used: t.open, Wanted: t.refused}
 	t.refused = 0
 	return uses
+}
+
+// faded is what is left of a report after a time: a quarter of it after a second, and soon nothing.
+func faded(n int64, elapsed time.Duration) int64 {
+	const all = 4 * time.Second / 3
+	return scale(n, uint64(max(all-elapsed, 0)), uint64(all))
 }
 
 // decaying is a sum over about the last while, in 2^-20 of a unit: fine enough for one use an hour to fade in steps
