@@ -61,7 +61,10 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// ExemptAddresses have no limits of their own before they log in; nil is loopback, and an empty list nobody.
 	ExemptAddresses []netip.Prefix
-	Registerer      prometheus.Registerer // may be nil
+	// EvenShares leaves every gateway an even share of each tenant's quotas, wherever the tenant uses them. It is there to be
+	// compared with.
+	EvenShares bool
+	Registerer prometheus.Registerer // may be nil
 }
 
 // Gateway serves the tenants of one physical cluster at one broker.
@@ -193,13 +196,15 @@ func (g *Gateway) Run(ctx context.Context) error {
 		}
 		return err
 	}
-	shares, err := newShares(g)
-	if err != nil {
-		return err
-	}
 	var renewing sync.WaitGroup
+	if !g.config.EvenShares {
+		shares, err := newShares(g)
+		if err != nil {
+			return err
+		}
+		renewing.Go(func() { shares.keep(ctx) })
+	}
 	renewing.Go(func() { g.lease.keep(ctx) })
-	renewing.Go(func() { shares.keep(ctx) })
 	renewing.Go(func() { g.meter.keep(ctx) })
 	defer renewing.Wait()
 	defer cancel()

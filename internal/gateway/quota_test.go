@@ -2,10 +2,6 @@ package gateway_test
 
 import (
 	"bytes"
-	"context"
-	"encoding/json"
-	"fmt"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,10 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/orrery-kafka/orrery"
-	"github.com/orrery-kafka/orrery/internal/gateway"
 	"github.com/orrery-kafka/orrery/internal/gateway/gatewaytest"
 	"github.com/orrery-kafka/orrery/internal/poll"
-	"github.com/orrery-kafka/orrery/internal/quota"
 	"github.com/orrery-kafka/orrery/internal/tenancy"
 )
 
@@ -245,109 +239,4 @@ func TestRequestsAndConnectionsAreLimited(t *testing.T) {
 		n, _ := four.conn.Read(make([]byte, 1))
 		return n == 1
 	})
-}
-
-// A tenant whose use is at one broker has its whole quota there, and again at the broker to which that moves.
-func TestQuotaFollowsTheUse(t *testing.T) {
-	c := gatewaytest.Start(t, gatewaytest.Options{Brokers: 2})
-	const rate = 2 * megabyte
-	tenant, key := limitedTenant(t, c, "lkc-aaaaaa", orrery.Quotas{IngressBytesPerSecond: rate})
-	shares := followShares(t, c)
-	for node := range int32(2) {
-		identity := gateway.Identity{
-			OrganizationID: tenant.OrganizationID, EnvironmentID: tenant.EnvironmentID, LogicalClusterID: tenant.LogicalClusterID,
-			PrincipalID: "u-lkc-aaaaaa", APIKeyID: key.ID,
-		}
-		done := make(chan struct{})
-		halt := make(chan struct{})
-		go func() {
-			defer close(done)
-			conn, err := c.Gateways[node].Connect(testContext(t), gateway.Caller{Identity: identity}, node)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer conn.Close()
-			r := rawOver(t, conn)
-			r.conn.SetDeadline(time.Now().Add(patience))
-			for {
-				select {
-				case <-halt:
-					return
-				default:
-				}
-				r.ask(produceRequest(9, -1, "nothing", batch(string(make([]byte, 100_000)), -1, false)))
-			}
-		}()
-		shares.wait(node, "lkc-aaaaaa", rate*8/10)
-		close(halt)
-		<-done
-	}
-}
-
-// sharesSeen are what gateways publish of tenants' use.
-type sharesSeen struct {
-	t      *testing.T
-	client *kgo.Client
-	newest map[string]map[string]quota.Published // use/NODE -> lkc-… ->
-}
-
-func followShares(t *testing.T, c *gatewaytest.Cluster) *sharesSeen {
-	t.Helper()
-	client, err := kgo.NewClient(append(c.Kafka.ClientOptions(""), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{
-		"_orrery_gateways": {0: kgo.NewOffset().AtStart()},
-	}))...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
-	return &sharesSeen{t, client, map[string]map[string]quota.Published{}}
-}
-
-// wait waits until a gateway has at least a share of ingress.
-func (s *sharesSeen) wait(node int32, tenant string, least int64) {
-	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	key := fmt.Sprint("use/", node)
-	for s.newest[key][tenant][quota.Ingress].Share < least {
-		fetches := s.client.PollFetches(ctx)
-		if ctx.Err() != nil {
-			s.t.Fatalf("gateway %d has no share of %d; published were %v", node, least, s.newest)
-		}
-		fetches.EachRecord(func(r *kgo.Record) {
-			var record struct{ Tenants map[string]quota.Published }
-			if strings.HasPrefix(string(r.Key), "use/") {
-				if err := json.Unmarshal(r.Value, &record); err != nil {
-					s.t.Error(err)
-				}
-				s.newest[string(r.Key)] = record.Tenants
-			}
-		})
-	}
-}
-
-// What a tenant gets in a minute is its quota within 2 %, with large and small batches.
-func TestQuotasAreHeldWithinTwoPercent(t *testing.T) {
-	if !soak() {
-		t.Skip("it takes two minutes; ORRERY_SOAK=1 runs it")
-	}
-	const window = time.Minute
-	for _, test := range []struct {
-		rate  int64
-		batch int32
-	}{{5 * megabyte, 1_000_000}, {5 * megabyte, 60_000}} {
-		t.Run(fmt.Sprint(test.rate/megabyte, " MB/s in batches of ", test.batch), func(t *testing.T) {
-			c := gatewaytest.Start(t, gatewaytest.Options{})
-			_, key := limitedTenant(t, c, "lkc-aaaaaa", orrery.Quotas{IngressBytesPerSecond: test.rate})
-			createTopic(t, c, "lkc-aaaaaa_orders", 1)
-			writer := c.Client(key, kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerBatchMaxBytes(test.batch),
-				kgo.MaxBufferedBytes(8*megabyte), kgo.RecordDeliveryTimeout(time.Minute))
-			got := float64(writeFor(t, writer, "orders", window)) / window.Seconds() / float64(test.rate)
-			t.Logf("%.4f of the quota", got)
-			if got < 0.98 || got > 1.02 {
-				t.Errorf("%.4f of the quota", got)
-			}
-		})
-	}
 }
