@@ -95,6 +95,10 @@ type slot struct {
 // errClientLeft is why most connections end.
 var errClientLeft = errors.New("the client closed the connection")
 
+// errUnanswered is why a connection ends whose client has as many requests in flight as it may, and gets no answer: it
+// is not read, so that nobody would see it leave.
+var errUnanswered = errors.New("the broker answered none of the client's requests in time")
+
 // protocolError is a request that no client of Kafka sends, or one that is not offered.
 type protocolError struct{ text string }
 
@@ -110,11 +114,11 @@ func (g *Gateway) newConnection(raw net.Conn, host string, node int32) *connecti
 	c := &connection{
 		gateway: g, wire: &wire{Conn: raw, mayRead: noLimit}, host: host, node: node,
 		ctx: ctx, cancel: cancel, use: g.uses.nobody,
-		waiting:  newQueue(g.config.Limits.InFlight),
 		done:     make(chan struct{}),
 		deadline: time.Now().Add(g.config.Limits.AuthenticationTimeout),
 	}
 	c.client = c.wire
+	c.waiting = newQueue(g.config.Limits.InFlight, g.config.Limits.IdleTimeout, func() { c.end(errUnanswered) })
 	c.session = &session{clientHost: host, node: node, gateway: g, connection: c, memory: &memory{}}
 	return c
 }
@@ -286,6 +290,7 @@ func (c *connection) forward(request kmsg.Request, s *slot, sizeHint int) error 
 	}
 	memory := newBuffer(sizeHint + 512)
 	memory.bytes = appendRequest(memory.bytes[:0], request, s.upstreamID, c.session.clientID)
+	c.allowWrite(u, len(memory.bytes))
 	_, err = u.conn.Write(memory.bytes)
 	memory.release()
 	if err != nil {

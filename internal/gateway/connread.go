@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
-	"golang.org/x/sync/semaphore"
 )
 
 // inbound is one request as it was read.
@@ -19,7 +17,7 @@ type inbound struct {
 	entry    *tableEntry
 	rest     []byte  // after the fixed header
 	memory   *buffer // the whole frame
-	reserved int64
+	reserved reservation
 	received time.Time
 	taken    bool // by the raw lane
 	bill     bill
@@ -54,7 +52,7 @@ func (c *connection) readRequest(in *inbound) error {
 	if err := c.hold(in, size+int64(len(head))); err != nil {
 		return err
 	}
-	if err := c.gateway.reserve(c.ctx, in, size); err != nil {
+	if err := c.reserve(in, size); err != nil {
 		return err
 	}
 	in.memory = newBuffer(len(head) + int(size))
@@ -189,7 +187,9 @@ func (c *connection) readError(err error, inFrame bool) error {
 // Requests and responses have a budget each, so that nobody waits in a circle: who holds some of the requests' waits
 // for its client, its broker and the responses before its own; who holds some of the responses' waits for its client
 // and the rest of one response only, each for a limited time; and who waits for a budget holds nothing of it.
-func (g *Gateway) reserve(ctx context.Context, in *inbound, size int64) error {
+//
+// One tenant may have a quarter of each, so that others get on while its clients take their time.
+func (c *connection) reserve(in *inbound, size int64) error {
 	const (
 		largeProduce = 64 << 10
 		largeOther   = 4 << 10
@@ -203,13 +203,13 @@ func (g *Gateway) reserve(ctx context.Context, in *inbound, size int64) error {
 		weight = size * growth
 	}
 	var err error
-	in.reserved, err = take(ctx, g.requests, min(weight, g.config.Limits.BufferedBytes))
+	in.reserved, err = c.gateway.requests.reserve(c.ctx, c.use.requestMemory, weight)
 	return err
 }
 
 // reserveResponse waits until a response may be read that has to be decoded. What the raw lane passes on needs no
 // more than a window, however large it is.
-func (g *Gateway) reserveResponse(ctx context.Context, key int16, size int64) (reserved int64, err error) {
+func (c *connection) reserveResponse(key int16, size int64) (reservation, error) {
 	const (
 		large        = largeWindow
 		fetchGrowth  = 2 // it is encoded again
@@ -223,25 +223,13 @@ func (g *Gateway) reserveResponse(ctx context.Context, key int16, size int64) (r
 	default:
 		weight = size * othersGrowth
 	}
-	return take(ctx, g.responses, min(weight, g.config.Limits.BufferedBytes))
-}
-
-func take(ctx context.Context, budget *semaphore.Weighted, weight int64) (taken int64, err error) {
-	if weight == 0 {
-		return 0, nil
-	}
-	if err := budget.Acquire(ctx, weight); err != nil {
-		return 0, context.Cause(ctx)
-	}
-	return weight, nil
+	return c.gateway.responses.reserve(c.ctx, c.use.responseMemory, weight)
 }
 
 // freeRequest gives back what a request held. Only the memory of a Produce request and of what the raw lane took is
 // used again: of others an answer may still hold bytes.
 func (g *Gateway) freeRequest(in *inbound) {
-	if in.reserved > 0 {
-		g.requests.Release(in.reserved)
-	}
+	in.reserved.release()
 	if in.taken || in.key == kmsg.Produce.Int16() {
 		in.memory.release()
 	}

@@ -14,7 +14,7 @@ func TestManyAddresses(t *testing.T) {
 		t.Fatalf("%d connections may wait, more than half of the table", config.Limits.Unauthenticated)
 	}
 	d := newDoorway(&config)
-	g := &Gateway{config: config, doorway: d, uses: newTenantUses(config.Now)}
+	g := &Gateway{config: config, doorway: d, uses: newTenantUses(config.Now, newBudget(1), newBudget(1))}
 	enter := func(i int) *connection {
 		c := g.newConnection(nil, "", 0)
 		address := netip.AddrFrom16([16]byte{0x20, 1, 0, 0, byte(i >> 16), byte(i >> 8), byte(i), 0, 0, 0, 0, 0, 0, 0, byte(i), 1})

@@ -78,7 +78,7 @@ type Gateway struct {
 	meter   *metering
 	closer  fetchSessionCloser
 	// requests and responses are how many bytes large ones of them may hold, see reserve.
-	requests, responses *semaphore.Weighted
+	requests, responses *budget
 	notices             *notices
 	doorway             *doorway
 	state               atomic.Pointer[state]
@@ -138,7 +138,8 @@ func New(config Config) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the gateway's own connection: %w", err)
 	}
-	uses := newTenantUses(config.Now)
+	requests, responses := newBudget(config.Limits.BufferedBytes), newBudget(config.Limits.BufferedBytes)
+	uses := newTenantUses(config.Now, requests, responses)
 	metrics, err := newMetrics(config.Registerer, uses)
 	if err != nil {
 		client.Close()
@@ -147,8 +148,8 @@ func New(config Config) (*Gateway, error) {
 	g := &Gateway{
 		config: config, metrics: metrics, uses: uses,
 		control:       &control{client: client, slots: semaphore.NewWeighted(maxControlRequests)},
-		requests:      semaphore.NewWeighted(config.Limits.BufferedBytes),
-		responses:     semaphore.NewWeighted(config.Limits.BufferedBytes),
+		requests:      requests,
+		responses:     responses,
 		notices:       newNotices(config.Now),
 		ready:         make(chan struct{}),
 		closed:        make(chan struct{}),

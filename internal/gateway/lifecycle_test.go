@@ -303,6 +303,7 @@ func TestLargeRequestsShareABudget(t *testing.T) {
 	c := gatewaytest.Start(t, gatewaytest.Options{Limits: gateway.Limits{BufferedBytes: 1 << 20}})
 	key := c.Admin(c.Tenant("lkc-aaaaaa"))
 	createTopic(t, c, "lkc-aaaaaa_orders", 1)
+	produceOne(t, c.Client(key), "orders", "until the broker leads it")
 	large := batch(strings.Repeat("x", 3<<20), -1, false)
 	var clients sync.WaitGroup
 	for range 4 {

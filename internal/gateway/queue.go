@@ -1,6 +1,9 @@
 package gateway
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // queue holds the responses that a client waits for, in the order of its requests, at most limit of them. The read
 // loop puts them in; the goroutine that reads the broker sends the first one and then takes it out. So whoever
@@ -8,6 +11,9 @@ import "sync"
 // longer than a moment.
 type queue struct {
 	limit int
+	// patience is how long the read loop waits for room, after which expired has to stop the queue.
+	patience time.Duration
+	expired  func()
 
 	mu      sync.Mutex
 	changed sync.Cond // a slot was taken out, or the queue was stopped
@@ -17,8 +23,8 @@ type queue struct {
 	stopped bool
 }
 
-func newQueue(limit int) *queue {
-	q := &queue{limit: limit}
+func newQueue(limit int, patience time.Duration, expired func()) *queue {
+	q := &queue{limit: limit, patience: patience, expired: expired}
 	q.changed.L = &q.mu
 	return q
 }
@@ -28,14 +34,23 @@ func newQueue(limit int) *queue {
 func (q *queue) push(s *slot) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for q.length == q.limit && !q.stopped {
-		q.changed.Wait()
-	}
-	if q.stopped {
+	if !q.room() {
 		return false
 	}
 	q.add(s)
 	return true
+}
+
+// room waits until there is some, and reports whether there is.
+func (q *queue) room() bool {
+	if q.length == q.limit && !q.stopped {
+		late := time.AfterFunc(q.patience, q.expired)
+		defer late.Stop()
+	}
+	for q.length == q.limit && !q.stopped {
+		q.changed.Wait()
+	}
+	return !q.stopped
 }
 
 // pushLocal is push for an answer of the gateway's own. With direct nothing waits before it: it was not put in, and
@@ -43,11 +58,8 @@ func (q *queue) push(s *slot) bool {
 func (q *queue) pushLocal(s *slot) (direct, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for q.length == q.limit && !q.stopped {
-		q.changed.Wait()
-	}
 	switch {
-	case q.stopped:
+	case !q.room():
 		return false, false
 	case q.length == 0:
 		return true, true

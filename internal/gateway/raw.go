@@ -126,6 +126,7 @@ func (c *connection) forwardRaw(in *inbound, use sessionUse, flexible, answered 
 	}
 	binary.BigEndian.PutUint32(frame, uint32(size-sizeBytes))
 	binary.BigEndian.PutUint32(frame[sizeBytes+4:], uint32(s.upstreamID))
+	c.allowWrite(u, size)
 	if len(marks) == 0 {
 		_, err = u.conn.Write(frame)
 	} else {

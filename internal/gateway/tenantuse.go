@@ -50,6 +50,8 @@ type tenantUse struct {
 	errors                      [errorClasses]atomic.Int64    // responses, by the class of their first error
 	throttled                   [throttleCauses]atomic.Int64  // nanoseconds that clients were held back and told to wait
 	named                       bool                          // has metrics of its own; never changes
+	// requestMemory and responseMemory are its parts of the gateway's budgets.
+	requestMemory, responseMemory *budget
 
 	// What follows is guarded by tenantUses.mu.
 	connections int
@@ -72,6 +74,8 @@ type useCounts struct {
 type tenantUses struct {
 	begun time.Time
 	now   func() time.Time
+	// requests and responses are the gateway's budgets.
+	requests, responses *budget
 	// nobody is what connections use that are not authenticated.
 	nobody *tenantUse
 
@@ -84,8 +88,14 @@ type tenantUses struct {
 	unmetered map[string]orrery.Usage
 }
 
-func newTenantUses(now func() time.Time) *tenantUses {
-	return &tenantUses{begun: now(), now: now, nobody: &tenantUse{}, known: map[string]*tenantUse{}, unmetered: map[string]orrery.Usage{}}
+func newTenantUses(now func() time.Time, requests, responses *budget) *tenantUses {
+	t := &tenantUses{begun: now(), now: now, requests: requests, responses: responses, known: map[string]*tenantUse{}, unmetered: map[string]orrery.Usage{}}
+	t.nobody = t.newUse()
+	return t
+}
+
+func (t *tenantUses) newUse() *tenantUse {
+	return &tenantUse{requestMemory: t.requests.part(), responseMemory: t.responses.part()}
 }
 
 // open counts a connection of a tenant.
@@ -94,8 +104,8 @@ func (t *tenantUses) open(logicalClusterID string) (_ *tenantUse, since int64) {
 	defer t.mu.Unlock()
 	u := t.known[logicalClusterID]
 	if u == nil {
-		u = &tenantUse{named: t.named < maxTenantSeries}
-		if u.named {
+		u = t.newUse()
+		if u.named = t.named < maxTenantSeries; u.named {
 			t.named++
 		}
 		t.known[logicalClusterID] = u

@@ -35,7 +35,7 @@ func seriesOf(t *testing.T, registry *prometheus.Registry, name string) map[stri
 // and what the others share never goes down.
 func TestTenantMetricsAreBounded(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
-	uses := newTenantUses(func() time.Time { return now })
+	uses := newTenantUses(func() time.Time { return now }, newBudget(1), newBudget(1))
 	registry := prometheus.NewRegistry()
 	m, err := newMetrics(registry, uses)
 	if err != nil {

@@ -17,8 +17,9 @@ import (
 // it as they are. The read loop writes to it, and a goroutine of its own reads it, even while nothing is awaited,
 // so that a broker that leaves is seen at once. That goroutine sends the responses to the client.
 type upstream struct {
-	conn net.Conn
-	next int32 // correlation id; the read loop's
+	conn   net.Conn
+	next   int32 // correlation id; the read loop's, like what follows
+	writes writeDeadline
 
 	// What follows belongs to the goroutine that reads.
 	in     window
@@ -39,6 +40,14 @@ func (c *connection) dialUpstream() (*upstream, error) {
 		c.guard(func() error { return c.answerLoop(u) })
 	})
 	return u, nil
+}
+
+// allowWrite gives the broker a time to take what is written next. It takes nothing while it answers the request before,
+// for which a fetch may wait for a minute; what stands still for longer costs the client its connection, as a broker
+// that is gone does. The client asks again, and does not wait for ever.
+func (c *connection) allowWrite(u *upstream, size int) {
+	const slowest = 1 << 20 // bytes a second
+	u.writes.allow(u.conn, 2*c.gateway.config.Limits.StallTimeout+time.Duration(size/slowest)*time.Second)
 }
 
 // answerLoop sends the broker's responses, and the gateway's own answers behind them, until the connection ends;
@@ -80,12 +89,12 @@ func (c *connection) pass(u *upstream, s *slot, size int) error {
 
 // passDecoded is pass through the handler's finish.
 func (c *connection) passDecoded(u *upstream, s *slot, size int) error {
-	reserved, err := c.gateway.reserveResponse(c.ctx, s.entry.key, int64(size))
+	reserved, err := c.reserveResponse(s.entry.key, int64(size))
 	if err != nil {
 		return err
 	}
-	if reserved > 0 {
-		defer c.gateway.responses.Release(reserved)
+	if reserved.inAll > 0 {
+		defer reserved.release()
 		c.hurried = true
 		defer func() { c.hurried = false }()
 	}

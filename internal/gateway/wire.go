@@ -17,7 +17,7 @@ type wire struct {
 
 	// The reader may wait until a moment between readFrom and readTo; armed is the deadline that is set.
 	readFrom, readTo, armed time.Time
-	writeArmed              time.Time
+	writes                  writeDeadline
 
 	mu      sync.Mutex // TLS answers a key update from the reading goroutine
 	pending *buffer    // while corked
@@ -65,9 +65,17 @@ func (w *wire) Read(b []byte) (int, error) {
 
 // allowWrite gives the writes that follow at least a timeout to end.
 func (w *wire) allowWrite(timeout time.Duration) {
-	if from := time.Now().Add(timeout); w.writeArmed.Before(from) || w.writeArmed.After(from.Add(timeout/deadlineSlack)) {
-		w.writeArmed = from.Add(timeout / deadlineSlack)
-		w.Conn.SetWriteDeadline(w.writeArmed) // an error shows in the write
+	w.writes.allow(w.Conn, timeout)
+}
+
+// writeDeadline is the one of a connection. It is set only where the one that is set will not do.
+type writeDeadline struct{ armed time.Time }
+
+// allow gives the writes that follow at least a timeout to end.
+func (d *writeDeadline) allow(conn net.Conn, timeout time.Duration) {
+	if from := time.Now().Add(timeout); d.armed.Before(from) || d.armed.After(from.Add(timeout/deadlineSlack)) {
+		d.armed = from.Add(timeout / deadlineSlack)
+		conn.SetWriteDeadline(d.armed) // an error shows in the write
 	}
 }
 
