@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -19,7 +20,9 @@ import (
 // * -1 partitions are tenancy.DefaultPartitions. The replication factor is the cluster's, whatever was asked for.
 // Replica assignments name brokers, which are the platform's: POLICY_VIOLATION.
 // * Configurations are those of tenancy.TopicConfigs: INVALID_CONFIG, or POLICY_VIOLATION out of bounds.
-// * Partitions beyond the tenant's limit: POLICY_VIOLATION. A topic that exists is not counted again.
+// * Partitions beyond the tenant's limit: POLICY_VIOLATION. Of a topic that exists the broker says so. It may be gone
+// when the broker looks, and another request's delete is all that takes; so one for which there is no room beside the
+// one that exists is not asked about: TOPIC_ALREADY_EXISTS.
 // * Partitions created too fast: THROTTLING_QUOTA_EXCEEDED, before v6 REQUEST_TIMED_OUT, with a throttle time (KIP-599).
 // * The response's configurations need DESCRIBE_CONFIGS on the topic, as in Kafka.
 //
@@ -78,6 +81,7 @@ func createTopics(ctx context.Context, s *session, r *kmsg.CreateTopicsRequest) 
 		for _, t := range response.Topics {
 			if n := made[t.Topic]; n > 0 && t.ErrorCode == 0 {
 				s.changedTopic(t.Topic, n)
+				quota.made(t.Topic, int(n))
 			}
 		}
 		quota.settle()
@@ -117,8 +121,11 @@ func admitTopic(ctx context.Context, s *session, t *kmsg.CreateTopicsRequestTopi
 		}
 	}
 	_, exists, err := quota.partitions(ctx, s.physical(t.Topic))
-	if err == nil && !exists { // the broker says so of one that does, also where the limit is reached
+	switch {
+	case err == nil && !exists:
 		err = quota.take(ctx, int(t.NumPartitions))
+	case err == nil && quota.grow(int(t.NumPartitions)) != nil:
+		return kerr.TopicAlreadyExists.Code, fmt.Sprintf("Topic '%s' already exists.", t.Topic)
 	}
 	return quota.refusal(err)
 }

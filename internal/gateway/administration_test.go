@@ -158,6 +158,48 @@ func TestPartitionLimit(t *testing.T) {
 	r.createTopic("more", 7)
 }
 
+// A topic that was deleted elsewhere while this gateway still counts it is made again within the limit, or not at all:
+// else who deletes and creates at once has as many partitions as it likes.
+func TestPartitionLimitOfTopicsThatWereThere(t *testing.T) {
+	c := gatewaytest.Start(t, gatewaytest.Options{})
+	r := residents(t, c, "lkc-aaaaaa")[0]
+	r.tenant.MaxPartitions = 10
+	r.tenant.Quotas.PartitionChangesPerFiveMinutes = 8
+	c.Put(tenancy.StateTenant, r.tenant.LogicalClusterID, r.tenant)
+	direct := kadm.NewClient(engineClient(t, c))
+	// At once, so that it is counted for as long as a broker may take to learn what is gone.
+	for _, again := range []struct {
+		partitions int32
+		want       error
+	}{{10, kerr.TopicAlreadyExists}, {5, nil}} {
+		r.createTopic("orders", 1)
+		if removed, err := direct.DeleteTopics(testContext(t), "lkc-aaaaaa_orders"); err != nil || removed.Error() != nil {
+			t.Fatal(err, removed.Error())
+		}
+		_, err := r.admin().CreateTopic(testContext(t), again.partitions, -1, nil, "orders")
+		if err == kerr.PolicyViolation && again.want != nil {
+			err = again.want // this machine took so long that it is no longer counted
+		}
+		if err != again.want {
+			t.Errorf("%d partitions beside the one that is gone, of 10: %v, want %v", again.partitions, err, again.want)
+		}
+	}
+	// 1 + 1 + 5 changes: one is left, and what goes beyond it is the last.
+	var errs []error
+	for _, name := range []string{"audit", "more"} {
+		_, err := r.admin().CreateTopic(testContext(t), 2, -1, nil, name)
+		if errs = append(errs, err); err == nil {
+			err = gatewaytest.Known(testContext(t), c.Kafka, "lkc-aaaaaa_"+name) // else it might be left to the next test
+		}
+		if err != nil && err != kerr.ThrottlingQuotaExceeded {
+			t.Error(err)
+		}
+	}
+	if !slices.Contains(errs, error(kerr.ThrottlingQuotaExceeded)) {
+		t.Errorf("what was made again was not charged as a change: %v", errs)
+	}
+}
+
 // Many requests at once do not each get what is left.
 func TestPartitionLimitUnderConcurrency(t *testing.T) {
 	c := gatewaytest.Start(t, gatewaytest.Options{})

@@ -97,19 +97,33 @@ func (q *partitionQuota) take(ctx context.Context, wanted int) error {
 	if err := q.count(ctx); err != nil {
 		return err
 	}
-	used, limit := 0, q.session.tenant.MaxPartitions
-	for _, n := range q.topics {
-		used += int(n)
-	}
-	granted, ok := q.session.gateway.grants.grow(q.session.LogicalClusterID, q.grant, wanted, limit-used)
-	if !ok {
-		return errPartitionLimit{limit, used + granted, wanted}
+	if err := q.grow(wanted); err != nil {
+		return err
 	}
 	if err := q.change(wanted); err != nil {
 		q.session.gateway.grants.giveBack(q.grant, wanted)
 		return err
 	}
 	return nil
+}
+
+// grow grants what fits into the limit, or says that it does not.
+func (q *partitionQuota) grow(wanted int) error {
+	used, limit := 0, q.session.tenant.MaxPartitions
+	for _, n := range q.topics {
+		used += int(n)
+	}
+	if granted, ok := q.session.gateway.grants.grow(q.session.LogicalClusterID, q.grant, wanted, limit-used); !ok {
+		return errPartitionLimit{limit, used + granted, wanted}
+	}
+	return nil
+}
+
+// made charges a topic (physical) that was created although it was counted: somebody deleted it in between.
+func (q *partitionQuota) made(physical string, partitions int) {
+	if _, counted := q.topics[physical]; counted && q.tooFast != 0 {
+		q.session.charge(quota.PartitionChanges, int64(partitions))
+	}
 }
 
 // delete charges the partitions of a topic that is to be deleted. What is not there costs nothing; where they cannot be

@@ -160,6 +160,13 @@ func (s *session) take(d quota.Dimension, units int64) (wait time.Duration, limi
 	return v.Wait, limited
 }
 
+// charge is take of what was done already.
+func (s *session) charge(d quota.Dimension, units int64) {
+	if q := s.connection.quota; q != nil {
+		q.charge(s.gateway.quotas.now(), d, units)
+	}
+}
+
 // tell says in a response for how long the client is held back that wanted too much, and does so.
 func (s *session) tell(response kmsg.Response, wait time.Duration) {
 	if wait = min(wait, maxThrottle); wait > 0 {

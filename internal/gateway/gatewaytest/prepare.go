@@ -36,7 +36,7 @@ func prepare(kafka *kafkatest.Cluster) error {
 	if err != nil {
 		return err
 	}
-	if err := removeTenants(ctx, client, present); err != nil {
+	if err := removeTenants(ctx, kafka, client, present); err != nil {
 		return fmt.Errorf("remove what another test left: %w", err)
 	}
 	if !present.Has(topicTenants) {
@@ -55,8 +55,9 @@ func createState(ctx context.Context, admin *kadm.Client, replicas int) error {
 	return errors.Join(err, created.Error())
 }
 
-// removeTenants deletes the topics of every tenant, the groups and their configurations. Transactional ids stay: a broker forgets them itself.
-func removeTenants(ctx context.Context, client *kgo.Client, present kadm.TopicDetails) error {
+// removeTenants deletes the topics of every tenant, until no broker knows them any more, the groups and their
+// configurations. Transactional ids stay: a broker forgets them itself.
+func removeTenants(ctx context.Context, kafka *kafkatest.Cluster, client *kgo.Client, present kadm.TopicDetails) error {
 	admin := kadm.NewClient(client)
 	var left []string
 	for _, name := range present.Names() {
@@ -75,7 +76,37 @@ func removeTenants(ctx context.Context, client *kgo.Client, present kadm.TopicDe
 			}
 		}
 	}
+	for _, b := range kafka.Brokers {
+		if err := ask(ctx, func() error { return forgot(ctx, client.Broker(int(b.Node)), left) }); err != nil {
+			return err
+		}
+	}
 	return removeGroups(ctx, client)
+}
+
+// forgot returns an error while a broker still tells of topics: a test that makes one of the same name would take the
+// old one for it.
+func forgot(ctx context.Context, broker *kgo.Broker, topics []string) error {
+	response, err := describe(topics).RequestWith(ctx, broker)
+	if err != nil {
+		return err
+	}
+	for _, t := range response.Topics {
+		if t.ErrorCode != kerr.UnknownTopicOrPartition.Code {
+			return fmt.Errorf("topic %s was deleted, and is still known: %w", *t.Topic, kerr.ErrorForCode(t.ErrorCode))
+		}
+	}
+	return nil
+}
+
+// describe asks for the metadata of topics, none for none.
+func describe(topics []string) *kmsg.MetadataRequest {
+	request := kmsg.NewPtrMetadataRequest()
+	request.Topics = []kmsg.MetadataRequestTopic{}
+	for _, name := range topics {
+		request.Topics = append(request.Topics, kmsg.MetadataRequestTopic{Topic: &name})
+	}
+	return request
 }
 
 // coordinators makes the brokers create their internal topics.
@@ -101,8 +132,8 @@ func coordinators(ctx context.Context, client *kgo.Client) error {
 	return nil
 }
 
-// Known waits until every broker knows topics and their leaders. A broker learns of a new topic a little after it
-// was created, and clients try again, but a test that speaks the protocol itself does not.
+// Known waits until every broker knows topics and their leaders, and leads what it is to lead. A broker learns of a new
+// topic a little after it was created, and clients try again, but a test that speaks the protocol itself does not.
 func Known(ctx context.Context, kafka *kafkatest.Cluster, topics ...string) error {
 	if kafka.Engine != kafkatest.Apache {
 		return nil
@@ -113,29 +144,51 @@ func Known(ctx context.Context, kafka *kafkatest.Cluster, topics ...string) erro
 	}
 	defer client.Close()
 	for _, b := range kafka.Brokers {
-		if err := ask(ctx, func() error { return knows(ctx, client.Broker(int(b.Node)), topics) }); err != nil {
+		if err := ask(ctx, func() error { return knows(ctx, client, b.Node, topics) }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func knows(ctx context.Context, broker *kgo.Broker, topics []string) error {
-	request := kmsg.NewPtrMetadataRequest()
-	for _, name := range topics {
-		request.Topics = append(request.Topics, kmsg.MetadataRequestTopic{Topic: &name})
-	}
-	response, err := request.RequestWith(ctx, broker)
+func knows(ctx context.Context, client *kgo.Client, node int32, topics []string) error {
+	broker := client.Broker(int(node))
+	response, err := describe(topics).RequestWith(ctx, broker)
 	if err != nil {
 		return err
 	}
+	led := kmsg.NewPtrListOffsetsRequest()
 	for _, t := range response.Topics {
 		if t.ErrorCode != 0 {
 			return fmt.Errorf("topic %s: %w", *t.Topic, kerr.ErrorForCode(t.ErrorCode))
 		}
+		ask := kmsg.NewListOffsetsRequestTopic()
+		ask.Topic = *t.Topic
 		for _, p := range t.Partitions {
 			if p.ErrorCode != 0 || p.Leader < 0 {
 				return fmt.Errorf("topic %s, partition %d: %w", *t.Topic, p.Partition, kerr.ErrorForCode(p.ErrorCode))
+			}
+			if p.Leader == node {
+				partition := kmsg.NewListOffsetsRequestTopicPartition()
+				partition.Partition, partition.Timestamp = p.Partition, -1
+				ask.Partitions = append(ask.Partitions, partition)
+			}
+		}
+		if len(ask.Partitions) > 0 {
+			led.Topics = append(led.Topics, ask)
+		}
+	}
+	if len(led.Topics) == 0 {
+		return nil
+	}
+	answer, err := led.RequestWith(ctx, broker)
+	if err != nil {
+		return err
+	}
+	for _, t := range answer.Topics {
+		for _, p := range t.Partitions {
+			if p.ErrorCode != 0 {
+				return fmt.Errorf("topic %s, partition %d: %w", t.Topic, p.Partition, kerr.ErrorForCode(p.ErrorCode))
 			}
 		}
 	}
