@@ -36,7 +36,7 @@ type outcome struct {
 	cell
 	rate int64
 	sample
-	// control is what the same client moved in a second without a quota.
+	// control is what the same client moved in a second without a quota; 0: nobody wanted to know.
 	control float64
 	alone   bool // measured again, with nothing beside it
 	verdict verdict
@@ -50,6 +50,7 @@ const (
 	overQuota   verdict = "MORE THAN THE QUOTA"
 	underQuota  verdict = "LESS THAN THE QUOTA"
 	cannot      verdict = "held from above; the machine could not do more"
+	unjudged    verdict = "held from above; whether the machine could do more has to be measured"
 )
 
 const (
@@ -62,6 +63,13 @@ const (
 	// attempts is how often a cell is measured again that seems to get too little, each time between two controls.
 	attempts = 5
 )
+
+func (o outcome) controlled() string {
+	if o.control == 0 {
+		return "not measured"
+	}
+	return perSecond(o.control)
+}
 
 // share is which part of its quota the tenant got.
 func (o outcome) share() float64 { return o.perSecond() / float64(o.rate) }
@@ -79,6 +87,8 @@ func (o outcome) judge(exact bool) verdict {
 		return overQuota
 	case o.share() >= least:
 		return heldExactly
+	case o.control == 0:
+		return unjudged
 	case o.control >= headroom*float64(o.rate):
 		return underQuota
 	}
@@ -87,9 +97,11 @@ func (o outcome) judge(exact bool) verdict {
 
 // held measures every group and returns the table. The error says which quotas did not hold.
 func (b *bench) held(ctx context.Context) (string, error) {
-	controls, err := b.controls(ctx)
-	if err != nil {
-		return "", err
+	controls := map[cell]float64{}
+	if b.exact {
+		if err := b.controls(ctx, controls); err != nil {
+			return "", err
+		}
 	}
 	var rows [][]string
 	var failed []error
@@ -108,7 +120,7 @@ func (b *bench) held(ctx context.Context) (string, error) {
 			}
 			rows = append(rows, []string{
 				o.client, string(o.kind), size(o.batch), perSecond(float64(o.rate)), fmt.Sprintf("%.4f", o.share()),
-				o.took.Round(time.Second).String() + ", " + with, perSecond(o.control), string(o.verdict),
+				o.took.Round(time.Second).String() + ", " + with, o.controlled(), string(o.verdict),
 			})
 		}
 	}
@@ -121,9 +133,8 @@ func (b *bench) held(ctx context.Context) (string, error) {
 
 func perSecond(bytes float64) string { return fmt.Sprintf("%.1f MB/s", bytes/megabyte) }
 
-// controls is what each client can do without a quota, one after another.
-func (b *bench) controls(ctx context.Context) (map[cell]float64, error) {
-	controls := map[cell]float64{}
+// controls measures what each client can do without a quota, one after another.
+func (b *bench) controls(ctx context.Context, controls map[cell]float64) error {
 	for _, g := range b.groups {
 		for _, c := range g.cells {
 			if _, known := controls[c]; known {
@@ -131,12 +142,12 @@ func (b *bench) controls(ctx context.Context) (map[cell]float64, error) {
 			}
 			rate, err := b.controlOf(ctx, c)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			controls[c] = rate
 		}
 	}
-	return controls, nil
+	return nil
 }
 
 func (b *bench) controlOf(ctx context.Context, c cell) (float64, error) {
@@ -156,7 +167,7 @@ func (b *bench) controlOf(ctx context.Context, c cell) (float64, error) {
 func (b *bench) group(ctx context.Context, g group, controls map[cell]float64) ([]outcome, error) {
 	window := b.control
 	for _, c := range g.cells {
-		if controls[c] >= float64(g.rate) {
+		if !b.exact || controls[c] >= float64(g.rate) {
 			window = b.window
 		}
 	}
@@ -164,7 +175,13 @@ func (b *bench) group(ctx context.Context, g group, controls map[cell]float64) (
 	if err != nil {
 		return nil, err
 	}
-	for n := range outcomes {
+	for n, o := range outcomes {
+		if o.verdict == unjudged {
+			if outcomes[n].control, err = b.controlOf(ctx, o.cell); err != nil {
+				return nil, err
+			}
+			outcomes[n].verdict = outcomes[n].judge(b.exact)
+		}
 		for attempt := 0; outcomes[n].verdict == underQuota && attempt < attempts; attempt++ {
 			if outcomes[n], err = b.again(ctx, outcomes[n]); err != nil {
 				return nil, err
@@ -204,7 +221,7 @@ func (b *bench) watch(ctx context.Context, g group, window time.Duration, contro
 		o := outcome{cell: g.cells[n], rate: g.rate, sample: s, control: controls[g.cells[n]], alone: len(g.cells) == 1}
 		o.verdict = o.judge(b.exact)
 		outcomes[n] = o
-		b.say("%s, quota %s: %.4f of it in %v (without a quota %s): %s", o.cell, perSecond(float64(o.rate)), o.share(), o.took.Round(time.Millisecond), perSecond(o.control), o.verdict)
+		b.say("%s, quota %s: %.4f of it in %v (without a quota %s): %s", o.cell, perSecond(float64(o.rate)), o.share(), o.took.Round(time.Millisecond), o.controlled(), o.verdict)
 	}
 	return outcomes, err
 }

@@ -24,6 +24,7 @@ func TestJudge(t *testing.T) {
 		"seconds, the burst and a request more":  {4*rate + rate/2 + megabyte, 4 * time.Second, 2 * rate, false, heldExactly},
 		"seconds, more than that":                {4*rate + rate/2 + 2*megabyte, 4 * time.Second, 2 * rate, false, overQuota},
 		"seconds, less than half":                {2*rate - 1, 4 * time.Second, 2 * rate, false, underQuota},
+		"seconds, less than half, no control":    {2*rate - 1, 4 * time.Second, 0, false, unjudged},
 		"seconds, half":                          {2 * rate, 4 * time.Second, 2 * rate, false, heldExactly},
 		"seconds of a whole run, judged loosely": {2 * rate, 4 * time.Second, 2 * rate, true, heldExactly},
 	} {

@@ -11,7 +11,7 @@ import (
 // brief measures the same in seconds: every client in one direction, and each storm once.
 var brief = sizes{
 	groups: []group{{5 * megabyte, []cell{
-		{franz, job.Write, small}, {librd, job.Write, large}, {java, job.Read, large},
+		{franz, job.Write, small}, {librd, job.Read, small}, {java, job.Write, large},
 	}}},
 	window: 3 * time.Second, control: time.Second, readable: 16 * megabyte, neighbour: time.Second,
 }

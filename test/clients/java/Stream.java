@@ -31,6 +31,7 @@ public class Stream {
     common.put("sasl.mechanism", "PLAIN");
     common.put("sasl.jaas.config", String.format(
         "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"%s\" password=\"%s\";", args[1], args[2]));
+    common.put("enable.metrics.push", false);
     common.put("ssl.truststore.type", "PEM");
     common.put("ssl.truststore.certificates", Files.readString(Path.of(args[3])));
     topic = args[5];

@@ -31,6 +31,7 @@ common = {
     "sasl.username": key,
     "sasl.password": secret,
     "ssl.ca.location": ca_file,
+    "enable.metrics.push": False,
     "statistics.interval.ms": 50,
     "stats_cb": statistics,
 }
@@ -90,7 +91,7 @@ def write():
 
 
 def read():
-    limits = {} if large else {"fetch.max.bytes": 65536, "fetch.message.max.bytes": 65536}
+    limits = {} if large else {"fetch.max.bytes": 65536, "fetch.message.max.bytes": 65536, "message.max.bytes": 65536}
     consumer = Consumer({**common, **limits, "group.id": "unused", "enable.auto.commit": False, "fetch.wait.max.ms": 100})
     consumer.list_topics(topic, 60)
     go()
