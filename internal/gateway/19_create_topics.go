@@ -34,7 +34,7 @@ func createTopics(ctx context.Context, s *session, r *kmsg.CreateTopicsRequest) 
 	for _, t := range r.Topics {
 		times[t.Topic]++
 	}
-	quota := s.newPartitionQuota()
+	quota := s.newPartitionQuota(s.connection.payers)
 	if !r.ValidateOnly {
 		quota.tooFast = tooFast(r.Version, 6)
 	}

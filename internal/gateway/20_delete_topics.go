@@ -23,7 +23,7 @@ import (
 // * v6: topics by name or id
 func deleteTopics(ctx context.Context, s *session, r *kmsg.DeleteTopicsRequest) (step, error) {
 	var refused []kmsg.DeleteTopicsResponseTopic
-	quota := s.newPartitionQuota()
+	quota := s.newPartitionQuota(s.connection.payers)
 	quota.tooFast = tooFast(r.Version, 5)
 	defer quota.settle()
 	if r.Version >= 6 {

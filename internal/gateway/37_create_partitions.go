@@ -22,7 +22,7 @@ func createPartitions(ctx context.Context, s *session, r *kmsg.CreatePartitionsR
 	for _, t := range r.Topics {
 		times[t.Topic]++
 	}
-	quota := s.newPartitionQuota()
+	quota := s.newPartitionQuota(s.connection.payers)
 	if !r.ValidateOnly {
 		quota.tooFast = tooFast(r.Version, 3)
 	}

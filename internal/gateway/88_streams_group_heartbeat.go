@@ -33,6 +33,7 @@ func streamsGroupHeartbeat(ctx context.Context, s *session, r *kmsg.StreamsGroup
 	}
 	r.Group = s.physical(r.Group)
 	group, member, topology := r.Group, r.MemberID, r.Topology // the client makes its member id
+	payers := s.connection.payers
 	return forwarded(r, func(response *kmsg.StreamsGroupHeartbeatResponse) error {
 		response.ErrorMessage = s.errorText(response.ErrorMessage)
 		if response.ErrorCode == 0 {
@@ -43,7 +44,7 @@ func streamsGroupHeartbeat(ctx context.Context, s *session, r *kmsg.StreamsGroup
 			status.StatusDetail = s.prefix.ErrorText(status.StatusDetail)
 			if status.StatusCode == missingInternalTopics {
 				var known bool
-				if status.StatusDetail, known = s.gateway.creations.detail(ctx, s, group, topology); !known {
+				if status.StatusDetail, known = s.gateway.creations.detail(ctx, s, payers, group, topology); !known {
 					fenceStreamsMember(response)
 					return nil
 				}

@@ -21,6 +21,7 @@ import (
 // the rest of its limit once at each of them, so never more than brokers times what was left.
 type partitionQuota struct {
 	session *session
+	payers  *payers          // of the request; nil: nobody pays
 	topics  map[string]int32 // physical name -> partitions; nil: not counted yet
 	failure error            // of counting
 	grant   *grant
@@ -79,8 +80,9 @@ func (q *partitionQuota) refusal(err error) (code int16, why string) {
 	}
 }
 
-func (s *session) newPartitionQuota() *partitionQuota {
-	return &partitionQuota{session: s, grant: &grant{}}
+// newPartitionQuota is for a request and who pays for it, which the read loop knows.
+func (s *session) newPartitionQuota(p *payers) *partitionQuota {
+	return &partitionQuota{session: s, payers: p, grant: &grant{}}
 }
 
 // partitions returns how many partitions a topic (physical) has.
@@ -121,15 +123,15 @@ func (q *partitionQuota) grow(wanted int) error {
 
 // made charges a topic (physical) that was created although it was counted: somebody deleted it in between.
 func (q *partitionQuota) made(physical string, partitions int) {
-	if _, counted := q.topics[physical]; counted && q.tooFast != 0 {
-		q.session.charge(quota.PartitionChanges, int64(partitions))
+	if _, counted := q.topics[physical]; counted && q.tooFast != 0 && q.payers != nil {
+		q.session.connection.quota.charge(q.session.gateway.quotas.now(), q.payers, quota.PartitionChanges, int64(partitions))
 	}
 }
 
 // delete charges the partitions of a topic that is to be deleted. What is not there costs nothing; where they cannot be
 // counted it is one, for a tenant must be able to delete.
 func (q *partitionQuota) delete(ctx context.Context, physical string) error {
-	if _, limited := q.session.take(quota.PartitionChanges, 0); !limited {
+	if _, limited := q.session.take(q.payers, quota.PartitionChanges, 0); !limited {
 		return nil
 	}
 	n, exists, err := q.partitions(ctx, physical)
@@ -147,7 +149,7 @@ func (q *partitionQuota) change(partitions int) error {
 	if q.tooFast == 0 {
 		return nil
 	}
-	wait, _ := q.session.take(quota.PartitionChanges, int64(partitions))
+	wait, _ := q.session.take(q.payers, quota.PartitionChanges, int64(partitions))
 	if q.throttle = max(q.throttle, wait); wait > 0 {
 		return errPartitionChanges
 	}

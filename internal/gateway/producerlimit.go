@@ -103,7 +103,7 @@ func (s *session) withProducers(do func(*tenantProducers)) {
 }
 
 func (s *session) countProducer(t *tenantProducers) (wait time.Duration) {
-	wait, limited := s.take(quota.ProducerIDs, 1)
+	wait, limited := s.take(s.connection.payers, quota.ProducerIDs, 1)
 	if !limited { // by the tenant's quotas, but by the gateway's own limit
 		wait = t.count(s.gateway.config.Now())
 	}

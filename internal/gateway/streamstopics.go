@@ -31,7 +31,7 @@ type creation struct {
 
 // detail returns what a member is told about missing internal topics, after an attempt to create them where there was
 // none a moment ago. It is not known where the topology is needed for that and is not given.
-func (c *creations) detail(ctx context.Context, s *session, group string, topology *kmsg.StreamsGroupHeartbeatRequestTopology) (detail string, known bool) {
+func (c *creations) detail(ctx context.Context, s *session, p *payers, group string, topology *kmsg.StreamsGroupHeartbeatRequestTopology) (detail string, known bool) {
 	now := s.gateway.config.Now()
 	c.mu.Lock()
 	maps.DeleteFunc(c.groups, func(_ string, each *creation) bool { return now.Sub(each.at) >= metadataLag })
@@ -49,7 +49,7 @@ func (c *creations) detail(ctx context.Context, s *session, group string, topolo
 	tried = &creation{now, "Internal topics are missing; they are being created."}
 	c.groups[group] = tried
 	c.mu.Unlock()
-	detail, done := s.createInternalTopics(ctx, topology)
+	detail, done := s.createInternalTopics(ctx, p, topology)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if tried.detail = detail; !done { // the next member that joins tries again
@@ -60,8 +60,8 @@ func (c *creations) detail(ctx context.Context, s *session, group string, topolo
 
 // createInternalTopics creates what a topology (physical names) misses, all or nothing, and returns what its members
 // are told. It is done also where the tenant may not have them.
-func (s *session) createInternalTopics(ctx context.Context, topology *kmsg.StreamsGroupHeartbeatRequestTopology) (detail string, done bool) {
-	quota := s.newPartitionQuota()
+func (s *session) createInternalTopics(ctx context.Context, p *payers, topology *kmsg.StreamsGroupHeartbeatRequestTopology) (detail string, done bool) {
+	quota := s.newPartitionQuota(p)
 	quota.tooFast = kerr.ThrottlingQuotaExceeded.Code
 	defer quota.settle()
 	if err := quota.count(ctx); err != nil {

@@ -99,10 +99,10 @@ func (q *tenantQuota) take(now int64, p *payers, d quota.Dimension, units int64)
 }
 
 // charge takes units that were used already, so that what comes next waits for them.
-func (q *tenantQuota) charge(now int64, d quota.Dimension, units int64) {
+func (q *tenantQuota) charge(now int64, p *payers, d quota.Dimension, units int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	quota.Settle(now, q.meters, quota.Charge{Dimension: d, Units: units})
+	p.Settle(now, quota.Charge{Dimension: d, Units: units})
 }
 
 func (q *tenantQuota) connect(now int64) quota.Verdict {

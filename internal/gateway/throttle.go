@@ -147,24 +147,16 @@ func (c *connection) pause(wait time.Duration) error {
 }
 
 // take charges units of a quota whose excess is refused, and returns how long the client is told to wait; 0: it has them.
-func (s *session) take(d quota.Dimension, units int64) (wait time.Duration, limited bool) {
-	c := s.connection
-	if c.payers == nil {
+func (s *session) take(p *payers, d quota.Dimension, units int64) (wait time.Duration, limited bool) {
+	if p == nil {
 		return 0, false
 	}
-	v, limited := c.quota.take(s.gateway.quotas.now(), c.payers, d, units)
+	v, limited := s.connection.quota.take(s.gateway.quotas.now(), p, d, units)
 	if v.Admitted {
 		return 0, limited
 	}
 	s.gateway.throttled(s, v)
 	return v.Wait, limited
-}
-
-// charge is take of what was done already.
-func (s *session) charge(d quota.Dimension, units int64) {
-	if q := s.connection.quota; q != nil {
-		q.charge(s.gateway.quotas.now(), d, units)
-	}
 }
 
 // tell says in a response for how long the client is held back that wanted too much, and does so.
