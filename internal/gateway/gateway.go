@@ -140,7 +140,7 @@ func New(config Config) (*Gateway, error) {
 	}
 	requests, responses := newBudget(config.Limits.BufferedBytes), newBudget(config.Limits.BufferedBytes)
 	uses := newTenantUses(config.Now, requests, responses)
-	metrics, err := newMetrics(config.Registerer, uses)
+	metrics, err := newMetrics(&config, uses)
 	if err != nil {
 		client.Close()
 		return nil, err

@@ -18,6 +18,7 @@ type metrics struct {
 	duration       *prometheus.HistogramVec
 	errors         *prometheus.CounterVec // by API and class
 	tenants        *tenantMetrics
+	certificates   *certificateMetrics
 	requestBytes   prometheus.Counter
 	responseBytes  prometheus.Counter
 	applied        prometheus.Gauge
@@ -36,7 +37,7 @@ type metrics struct {
 
 const metricPrefix = "orrery_gateway_"
 
-func newMetrics(registerer prometheus.Registerer, uses *tenantUses) (*metrics, error) {
+func newMetrics(config *Config, uses *tenantUses) (*metrics, error) {
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: metricPrefix + name, Help: help})
 	}
@@ -44,9 +45,10 @@ func newMetrics(registerer prometheus.Registerer, uses *tenantUses) (*metrics, e
 		return prometheus.NewGauge(prometheus.GaugeOpts{Name: metricPrefix + name, Help: help})
 	}
 	m := &metrics{
-		registerer:  registerer,
-		connections: gauge("connections", "Client connections that are open."),
-		accepted:    counter("connections_accepted_total", "Client connections that were accepted."),
+		registerer:   config.Registerer,
+		certificates: newCertificateMetrics(config),
+		connections:  gauge("connections", "Client connections that are open."),
+		accepted:     counter("connections_accepted_total", "Client connections that were accepted."),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: metricPrefix + "connections_refused_total",
 			Help: "Client connections that the gateway closed, by reason."}, []string{"reason"}),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: metricPrefix + "requests_total",
@@ -76,7 +78,7 @@ func newMetrics(registerer prometheus.Registerer, uses *tenantUses) (*metrics, e
 
 func (m *metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{m.connections, m.accepted, m.refused, m.requests, m.duration, m.requestBytes,
-		m.responseBytes, m.applied, m.malformed, m.leaseFailures, m.meterFailures, m.topicIDLookups, m.panics, m.telemetryPushes, m.telemetryBytes, m.producersRefused, m.throttled, m.errors, m.tenants}
+		m.responseBytes, m.applied, m.malformed, m.leaseFailures, m.meterFailures, m.topicIDLookups, m.panics, m.telemetryPushes, m.telemetryBytes, m.producersRefused, m.throttled, m.errors, m.tenants, m.certificates}
 }
 
 func (m *metrics) register() error {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"crypto/tls"
 	"fmt"
 	"testing"
 	"time"
@@ -37,7 +38,7 @@ func TestTenantMetricsAreBounded(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	uses := newTenantUses(func() time.Time { return now }, newBudget(1), newBudget(1))
 	registry := prometheus.NewRegistry()
-	m, err := newMetrics(registry, uses)
+	m, err := newMetrics(&Config{Registerer: registry, TLS: new(tls.Config)}, uses)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,24 +10,28 @@ import (
 
 // Reasons of conditions, for machines.
 const (
-	reasonCreating           = "Creating"
-	reasonCreateFailed       = "CreateFailed"
-	reasonDeleting           = "Deleting"
-	reasonSubstrateFailed    = "SubstrateFailed"
-	reasonBrokersRunning     = "AllBrokersRunning"
-	reasonBrokerStopped      = "BrokerStopped"
-	reasonGatewaysServing    = "AllGatewaysServing"
-	reasonGatewayStarting    = "GatewayStarting"
-	reasonGatewayStopped     = "GatewayStopped"
-	reasonStateTopicsMissing = "StateTopicsMissing"
-	reasonBalancersServing   = "BalancersServing"
-	reasonBalancerStopped    = "BalancerStopped"
-	reasonCertificateValid   = "CertificateValid"
-	reasonCertificateMissing = "CertificateMissing"
-	reasonCertificateExpired = "CertificateExpired"
-	reasonUnchangeable       = "UnsupportedChange"
-	reasonReady              = "Ready"
+	reasonCreating            = "Creating"
+	reasonCreateFailed        = "CreateFailed"
+	reasonDeleting            = "Deleting"
+	reasonSubstrateFailed     = "SubstrateFailed"
+	reasonBrokersRunning      = "AllBrokersRunning"
+	reasonBrokerStopped       = "BrokerStopped"
+	reasonGatewaysServing     = "AllGatewaysServing"
+	reasonGatewayStarting     = "GatewayStarting"
+	reasonGatewayStopped      = "GatewayStopped"
+	reasonStateTopicsMissing  = "StateTopicsMissing"
+	reasonBalancersServing    = "BalancersServing"
+	reasonBalancerStopped     = "BalancerStopped"
+	reasonCertificateValid    = "CertificateValid"
+	reasonCertificateExpiring = "CertificateExpiring"
+	reasonCertificateMissing  = "CertificateMissing"
+	reasonCertificateExpired  = "CertificateExpired"
+	reasonUnchangeable        = "UnsupportedChange"
+	reasonReady               = "Ready"
 )
+
+// renewalGrace is for how long a certificate that is due for renewal may stay before that is worth a reason of its own.
+const renewalGrace = 24 * time.Hour
 
 // conditionConfigured is False where the desired spec asks for a change that cannot be made.
 const conditionConfigured = "Configured"
@@ -175,7 +179,11 @@ func (o *Operator) certificatesValid(observed substrate.Observed, now time.Time)
 	case !now.Before(expires):
 		c.Status, c.Reason, c.Message = orrery.False, reasonCertificateExpired, "the gateways' certificate ran out on "+expires.UTC().Format(time.DateOnly)
 	default:
-		c.Message = "the gateways' certificate is good until " + expires.UTC().Format(time.DateOnly)
+		c.Message = fmt.Sprintf("the gateways' certificate is good until %s, %d days from %s",
+			expires.UTC().Format(time.DateOnly), int(expires.Sub(now).Hours()/24), now.UTC().Format(time.DateOnly))
+		if now.After(certificateRenewal(observed).Add(renewalGrace)) {
+			c.Reason = reasonCertificateExpiring
+		}
 	}
 	if f, ok := o.failures[key(substrate.Action{Verb: substrate.RenewCertificate})]; ok {
 		c.Message += "; it cannot be renewed: " + f.message

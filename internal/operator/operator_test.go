@@ -339,7 +339,10 @@ func TestCertificateRenewal(t *testing.T) {
 	}
 	old, first := dial(), w.observe()
 	ahead.Store(int64(59 * 24 * time.Hour))
-	w.operator.Step(w.ctx, clock(), w.desired)
+	status, _, err := w.operator.Step(w.ctx, clock(), w.desired)
+	if valid, _ := orrery.FindCondition(status.Conditions, orrery.ConditionCertificatesValid); err != nil || !strings.Contains(valid.Message, ", 30 days from ") {
+		t.Errorf("after 59 days of 90: %+v, %v", valid, err)
+	}
 	if got := w.observe(); !got.CertificateExpires.Equal(first.CertificateExpires) {
 		t.Errorf("renewed after 59 days: it is good until %s", got.CertificateExpires)
 	}
