@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -26,8 +27,8 @@ func (d *directory) listenAPI(address string) (net.Listener, error) {
 	return d.listen("--listen", address, &d.choices.APIPort)
 }
 
-// listenTLS opens the API's listener for other hosts; its certificate is the root's own.
-func (d *directory) listenTLS(address string, root *pki.Authority) (net.Listener, error) {
+// listenTLS opens the API's listener for other hosts; its certificate is signed by the root that signs at the time.
+func (d *directory) listenTLS(address string, signer func() *pki.Authority) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, orrery.Errorf(orrery.Invalid, "--tls-listen %q is not HOST:PORT: %v", address, err)
@@ -40,7 +41,7 @@ func (d *directory) listenTLS(address string, root *pki.Authority) (net.Listener
 	if err != nil {
 		return nil, err
 	}
-	reloader := &renewing{root: root, names: names}
+	reloader := &renewing{signer: signer, names: names}
 	return tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: reloader.certificate, NextProtos: []string{"h2", "http/1.1"}}), nil
 }
 
@@ -94,20 +95,27 @@ func certificateNames(host string) (pki.Names, error) {
 	return names, nil
 }
 
-// renewing issues the API's certificate and renews it with a third of its life left, in place.
+// renewing issues the API's certificate, and renews it in place with a third of its life left and when another root
+// signs.
 type renewing struct {
-	root  *pki.Authority
-	names pki.Names
+	signer func() *pki.Authority
+	names  pki.Names
 	pki.Reloader
+
+	mu sync.Mutex
+	by *pki.Authority // the certificate's
 }
 
 func (r *renewing) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	now := time.Now()
-	if c, ok := r.Current(); !ok || pki.NeedsRenewal(c.Issued, c.Expires, now) {
-		c, err := r.root.Issue("orrery", r.names, now)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now, signer := time.Now(), r.signer()
+	if c, ok := r.Current(); !ok || r.by != signer || pki.NeedsRenewal(c.Issued, c.Expires, now) {
+		c, err := signer.Issue("orrery", r.names, now)
 		if err != nil {
 			return nil, err
 		}
+		r.by = signer
 		r.Swap(c)
 	}
 	return r.GetCertificate(hello)

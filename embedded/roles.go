@@ -23,7 +23,7 @@ const loopSatellite = "satellite"
 func (s *Server) openMothership(ctx context.Context) (err error) {
 	s.mothership, err = mothership.New(mothership.Config{
 		Store: s.store, Desired: s.link, Statuses: s.link, Random: rand.Reader, Now: time.Now,
-		Nudge: s.nudge, Changed: s.changed.announce, Logger: s.log,
+		Nudge: s.nudge, Changed: s.changed.announce, Logger: s.log, RootAuthority: s.root,
 	})
 	if err != nil {
 		return err

@@ -23,7 +23,6 @@ import (
 	"github.com/orrery-kafka/orrery/internal/gateway"
 	kafkalink "github.com/orrery-kafka/orrery/internal/link/kafka"
 	"github.com/orrery-kafka/orrery/internal/mothership"
-	"github.com/orrery-kafka/orrery/internal/pki"
 	"github.com/orrery-kafka/orrery/internal/satellite"
 	"github.com/orrery-kafka/orrery/internal/store"
 	"github.com/orrery-kafka/orrery/internal/store/sqlite"
@@ -71,7 +70,7 @@ type Server struct {
 	config    Config
 	log       *slog.Logger
 	directory *directory
-	root      *pki.Authority
+	root      *rootAuthority
 	registry  *prometheus.Registry
 	changed   *broadcast
 	nudges    map[string]nudge // by loop; never written after Open began
@@ -185,10 +184,7 @@ func (s *Server) openDirectory(context.Context) (err error) {
 			return err
 		}
 	}
-	if s.root, err = pki.OpenRoot(s.directory.join("pki", "root"), time.Now()); err != nil {
-		return err
-	}
-	if err := writeFile(s.CAFile(), s.root.RootPEM(), 0o644); err != nil {
+	if err := s.openRoot(); err != nil {
 		return err
 	}
 	s.admin, err = s.directory.loadAdmin()
@@ -205,7 +201,7 @@ func (s *Server) openListeners(context.Context) (err error) {
 	if s.config.TLSListen == "" {
 		return nil
 	}
-	if s.tls, err = s.directory.listenTLS(s.config.TLSListen, s.root); err != nil {
+	if s.tls, err = s.directory.listenTLS(s.config.TLSListen, s.root.signer.Load); err != nil {
 		return err
 	}
 	s.onClose(func(context.Context) error { return ignoreClosed(s.tls.Close()) })
@@ -224,7 +220,7 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 }
 
 func (s *Server) openSubstrate(context.Context) error {
-	authority, err := pki.OpenIntermediate(s.directory.join("pki", s.directory.choices.SatelliteID), s.root, s.directory.choices.SatelliteID, pki.Loopback(), time.Now())
+	authority, err := s.openIntermediate(s.root.signer.Load())
 	if err != nil {
 		return err
 	}

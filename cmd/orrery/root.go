@@ -61,7 +61,7 @@ func (p *program) rootCommand() *cobra.Command {
 	add(groupRun, p.upCommand())
 	add(groupUse, p.kafkaCommand(), p.environmentCommand())
 	add(groupAccess, p.apiKeyCommand(), p.serviceAccountCommand(), p.roleBindingCommand(), p.identityProviderCommand(), p.identityPoolCommand(), p.certificateAuthorityCommand(), p.certificatePoolCommand(), p.userCommand(), p.organizationCommand())
-	add(groupInside, p.pscCommand(), p.satelliteCommand(), p.simCommand())
+	add(groupInside, p.pscCommand(), p.satelliteCommand(), p.rootAuthorityCommand(), p.simCommand())
 	add(groupOther, p.completionCommand(), p.versionCommand(), p.configurationTopic())
 	root.SetHelpCommandGroupID(groupOther)
 	root.SetHelpCommand(helpCommand())

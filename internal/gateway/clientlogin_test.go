@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/gateway"
 	"github.com/orrery-kafka/orrery/internal/gateway/gatewaytest"
 )
@@ -32,6 +33,13 @@ var clientPrograms = map[string][]string{
 // logInWith runs a client's program, which writes for some time after each login, and returns how each went.
 func logInWith(t *testing.T, c *gatewaytest.Cluster, program string, seconds string, logins ...login) []string {
 	t.Helper()
+	chain := c.ServerTLS.Certificates[0].Certificate
+	return logInTrusting(t, c, program, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: chain[len(chain)-1]}), seconds, logins...)
+}
+
+// logInTrusting is logInWith for clients with another CA file.
+func logInTrusting(t *testing.T, c *gatewaytest.Cluster, program string, caFile []byte, seconds string, logins ...login) []string {
+	t.Helper()
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
@@ -40,9 +48,8 @@ func logInWith(t *testing.T, c *gatewaytest.Cluster, program string, seconds str
 	for _, a := range clientPrograms[program] {
 		arguments = append(arguments, strings.ReplaceAll(a, "ROOT", root))
 	}
-	chain := c.ServerTLS.Certificates[0].Certificate
 	authority := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(authority, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: chain[len(chain)-1]}), 0o600); err != nil {
+	if err := os.WriteFile(authority, caFile, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	arguments = append(arguments, c.Endpoints.Bootstrap, authority, seconds)
@@ -84,6 +91,33 @@ func TestClientsLogIn(t *testing.T) {
 				}
 				if !strings.HasPrefix(got, want) || strings.HasSuffix(want, "refused") && !strings.Contains(got, "or its secret is wrong") {
 					t.Errorf("%s, want %s", got, want)
+				}
+			}
+		})
+	}
+}
+
+// TestClientsDuringARollover: librdkafka and the Java client take what the next root authority has signed, whether they
+// trust only the old root, which vouches for it, or have the CA file with both.
+func TestClientsDuringARollover(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it needs the clients that make clients fetches")
+	}
+	gatewaytest.EmbeddedOnly(t, "TLS ends in the gateway")
+	s := newServing(t)
+	old := []byte(s.roots.Describe().CAFile)
+	s.step(orrery.RootTrust)
+	s.step(orrery.RootIssue)
+	s.renew()
+	c := gatewaytest.Start(t, gatewaytest.Options{ServerTLS: s.reloader.ServerConfig()})
+	key := c.Admin(c.Tenant("lkc-aaaaaa"))
+	createTopic(t, c, "lkc-aaaaaa_orders", 1)
+	for program := range clientPrograms {
+		t.Run(program, func(t *testing.T) {
+			t.Parallel()
+			for who, caFile := range map[string][]byte{"the old root": old, "both": []byte(s.roots.Describe().CAFile)} {
+				if got := logInTrusting(t, c, program, caFile, "0", login{"PLAIN", key.ID, key.Secret})[0]; got != "PLAIN ok 1" {
+					t.Errorf("trusting %s: %s", who, got)
 				}
 			}
 		})

@@ -44,6 +44,8 @@ type Config struct {
 	Term int64
 	// Profile is the version of the rules that new physical clusters pin. "" means the newest.
 	Profile string
+	// RootAuthority is the service's own certificate authority; nil: there is none.
+	RootAuthority RootAuthority
 }
 
 // Mothership is the control plane. Its methods may be called from any goroutine, except that one loop's step must
@@ -60,6 +62,7 @@ type Mothership struct {
 	limits   Limits
 	term     int64
 	profile  string
+	root     RootAuthority
 	received []link.Message // of CollectStep alone: what it has not taken in yet
 }
 
@@ -71,7 +74,7 @@ func New(c Config) (*Mothership, error) {
 	}
 	m := &Mothership{
 		store: c.Store, desired: c.Desired, statuses: c.Statuses, random: &lockedReader{r: c.Random}, now: c.Now,
-		nudge: c.Nudge, changed: c.Changed, logger: c.Logger, limits: c.Limits, term: max(c.Term, 1), profile: c.Profile,
+		nudge: c.Nudge, changed: c.Changed, logger: c.Logger, limits: c.Limits, term: max(c.Term, 1), profile: c.Profile, root: c.RootAuthority,
 	}
 	if m.nudge == nil {
 		m.nudge = func(string) {}

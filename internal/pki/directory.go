@@ -32,7 +32,7 @@ func OpenRoot(dir string, now time.Time) (*Authority, error) {
 		return nil, err
 	}
 	if fresh {
-		certificate, key, err := newRoot(now)
+		certificate, key, err := newRoot("Orrery root CA", now)
 		if err != nil {
 			return nil, err
 		}

@@ -154,16 +154,20 @@ func newTemplate(commonName string, now, expires time.Time) (*x509.Certificate, 
 	}, nil
 }
 
-func newRoot(now time.Time) (*x509.Certificate, *ecdsa.PrivateKey, error) {
+// rootPathLen is how many authorities there may be between a root and a leaf: a satellite's, and during a rollover the
+// next root.
+const rootPathLen = 2
+
+func newRoot(commonName string, now time.Time) (*x509.Certificate, *ecdsa.PrivateKey, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, nil, fmt.Errorf("pki: making the root key: %w", err)
 	}
-	template, err := newTemplate("Orrery root CA", now, now.Add(RootLifetime))
+	template, err := newTemplate(commonName, now, now.Add(RootLifetime))
 	if err != nil {
 		return nil, nil, err
 	}
-	template.IsCA, template.MaxPathLen = true, 1
+	template.IsCA, template.MaxPathLen = true, rootPathLen
 	template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {

@@ -71,6 +71,8 @@ var attempts = map[string]attempt{
 	"deleteCertificateIdentityPool": {path: "/iam/v2/certificate-authorities/{authority}/identity-pools/{certificates}", stranger: []int{404}, powerless: []int{403, 404}},
 	"listSatellites":                {stranger: []int{403}, powerless: []int{403}},
 	"getSatellite":                  {object: satelliteID, stranger: []int{403, 404}, powerless: []int{403, 404}},
+	"getRootAuthority":              {stranger: []int{403}, powerless: []int{403}},
+	"updateRootAuthority":           {body: `{"step":"TRUST"}`, stranger: []int{403}, powerless: []int{403}},
 	"listPhysicalClusters":          {stranger: []int{403}, powerless: []int{403}},
 	"getPhysicalCluster":            {object: "{physical}", stranger: []int{403, 404}, powerless: []int{403, 404}},
 	"listPlacementDecisions":        {stranger: []int{200}, powerless: []int{200, 403}},

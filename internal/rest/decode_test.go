@@ -78,6 +78,7 @@ func FuzzDecode(f *testing.F) {
 		fuzzDecode[wire.CertificateAuthorityInput](t, body)
 		fuzzDecode[wire.CertificatePool](t, body)
 		fuzzDecode[wire.CertificatePoolUpdate](t, body)
+		fuzzDecode[wire.RootAuthorityUpdate](t, body)
 	})
 }
 
@@ -111,7 +112,7 @@ func TestEveryBodyIsFuzzed(t *testing.T) {
 		reflect.TypeFor[wire.ServiceAccountUpdate](): true, reflect.TypeFor[wire.APIKey](): true, reflect.TypeFor[wire.APIKeyUpdate](): true,
 		reflect.TypeFor[wire.RoleBinding](): true, reflect.TypeFor[wire.IdentityProvider](): true, reflect.TypeFor[wire.IdentityProviderUpdate](): true,
 		reflect.TypeFor[wire.IdentityPool](): true, reflect.TypeFor[wire.IdentityPoolUpdate](): true,
-		reflect.TypeFor[wire.CertificateAuthorityInput](): true, reflect.TypeFor[wire.CertificatePool](): true, reflect.TypeFor[wire.CertificatePoolUpdate](): true,
+		reflect.TypeFor[wire.CertificateAuthorityInput](): true, reflect.TypeFor[wire.CertificatePool](): true, reflect.TypeFor[wire.CertificatePoolUpdate](): true, reflect.TypeFor[wire.RootAuthorityUpdate](): true,
 	}
 	for _, r := range (&server{}).routes() {
 		if r.request != nil && !fuzzed[r.request] {

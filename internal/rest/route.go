@@ -72,6 +72,7 @@ func (s *server) routes() []route {
 		s.identityPoolRoutes(),
 		s.certificateAuthorityRoutes(),
 		s.certificatePoolRoutes(),
+		s.rootAuthorityRoutes(),
 		s.satelliteRoutes(),
 		s.physicalClusterRoutes(),
 		s.placementDecisionRoutes(),

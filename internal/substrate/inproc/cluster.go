@@ -2,6 +2,8 @@ package inproc
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -175,15 +177,40 @@ func (c *cluster) stopBroker(ctx context.Context, node int32, why string) error 
 }
 
 func (c *cluster) renewCertificate() error {
-	if c.substrate.config.Authority == nil {
+	authority := c.substrate.authority.Load()
+	if authority == nil {
 		return orrery.Errorf(orrery.Invalid, "this substrate has no certificate authority")
 	}
-	certificate, err := c.substrate.config.Authority.Issue(c.id+" gateway", c.substrate.config.Names, c.substrate.config.Now())
+	certificate, err := authority.Issue(c.id+" gateway", c.substrate.config.Names, c.substrate.config.Now())
 	if err != nil {
 		return err
 	}
 	c.reloader.Swap(certificate)
 	return nil
+}
+
+// UseAuthority has another authority sign the gateways' certificates from now on, and those that there are anew, in
+// place: no connection ends. After an error some of them are still signed by the one before; call it again.
+func (s *Substrate) UseAuthority(authority *pki.Authority) error {
+	s.authority.Store(authority)
+	s.mu.Lock()
+	clusters := slices.Collect(maps.Values(s.clusters))
+	s.mu.Unlock()
+	var errs []error
+	for _, c := range clusters {
+		errs = append(errs, c.reissue())
+	}
+	return errors.Join(errs...)
+}
+
+// reissue renews a certificate that was issued.
+func (c *cluster) reissue() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, issued := c.reloader.Current(); !issued || c.unusable() != nil {
+		return nil
+	}
+	return c.renewCertificate()
 }
 
 // configure stores a spec that needs no other brokers or addresses, and applies its broker configuration.

@@ -22,6 +22,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -88,8 +89,10 @@ type Gateway interface {
 type Substrate struct {
 	config Config
 	lock   *os.File
-	ctx    context.Context
-	cancel context.CancelFunc
+	// authority signs the gateways' certificates; nil: there is none.
+	authority atomic.Pointer[pki.Authority]
+	ctx       context.Context
+	cancel    context.CancelFunc
 
 	mu       sync.Mutex
 	closed   bool
@@ -130,6 +133,7 @@ func New(config Config) (*Substrate, error) {
 		return nil, err
 	}
 	s := &Substrate{config: config, lock: lock, clusters: map[string]*cluster{}}
+	s.authority.Store(config.Authority)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if err := s.load(); err != nil {
 		s.cancel()
