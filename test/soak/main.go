@@ -29,6 +29,7 @@ type part struct {
 var parts = []part{
 	{"isolation", "two hostile tenants and every deliberate bug, on both engines", "go test -count=1 -timeout 90m -run Isolation|Deliberate|Hostile|Stolen ./internal/gateway"},
 	{"failure", "brokers that end, stop or answer half, ten times on both engines", "go test -count=10 -timeout 60m -run BrokerFailure|Transactions ./internal/gateway"},
+	{"revocation", "500 keys deleted while connected to three brokers; 10,000 handshakes while certificates and their authority are replaced", "go test -count=1 -timeout 30m -v -run TestRevocation|CertificatesAreRenewedUnderLoad ./internal/gateway"},
 	{"conformance", "franz-go's own tests, whole, directly and through gateways, on both engines", "make conformance"},
 	{"matrix", "one scenario with every Kafka client, on both engines", "make matrix"},
 	{"quota", "quotas against Apache Kafka's and in simulation, what tenants get of theirs, and hostile neighbours", "make quota"},
