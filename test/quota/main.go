@@ -100,6 +100,11 @@ func measure(ctx context.Context, s sizes, root, only string, progress io.Writer
 	if b.root, err = filepath.Abs(root); err != nil {
 		return err
 	}
+	for _, client := range []string{".cache/python/bin/python", ".cache/java/.done"} {
+		if _, err := os.Stat(filepath.Join(b.root, client)); err != nil {
+			return fmt.Errorf("%w; make clients fetches the clients", err)
+		}
+	}
 	if b.dir, err = os.MkdirTemp("", "orrery-quota-"); err != nil {
 		return err
 	}
