@@ -240,7 +240,7 @@ func (w *World) tenantsArrive(c *cluster, records []brokers.Record) {
 		var record tenancy.StateRecord
 		prefix := string(tenancy.PrefixOf(id))
 		if json.Unmarshal(r.Value, &record) == nil && !record.Deleted && c.data[prefix] == 0 {
-			c.data[prefix] = 1 + w.random.IntN(2*mostRemovals)
+			c.data[prefix] = 1 + w.random.IntN(20*mostRemovals)
 		}
 	}
 }

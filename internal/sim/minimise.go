@@ -35,7 +35,7 @@ func Minimise(ctx context.Context, c Config, failure *Failure) (script string, s
 func (c Config) fails(ctx context.Context, plan []planned) *Failure {
 	_, err := c.execute(ctx, plan)
 	var failure *Failure
-	if errors.As(err, &failure) {
+	if ctx.Err() == nil && errors.As(err, &failure) {
 		return failure
 	}
 	return nil

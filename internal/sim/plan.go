@@ -17,14 +17,19 @@ type planned struct {
 
 // planner draws what happens in a simulation from a seed alone, so that a plan can be made smaller and run again.
 type planner struct {
-	config Config
-	random *rand.Rand
-	plan   []planned
-	alive  []string // clusters that are asked for and not deleted, in the planner's view
-	made   int
+	config  Config
+	random  *rand.Rand
+	plan    []planned
+	alive   []string // clusters that are asked for and not deleted, in the planner's view
+	made    int
+	crashes int // of the mothership
 	// regions are those of the clusters, by name.
 	regions map[string]int
 }
+
+// leastCrashes is how often the mothership may crash, however short a simulation is; else once a day: each start goes
+// through everything that there is.
+const leastCrashes = 10
 
 // filling is how long the clusters that are there from the beginning take to be asked for.
 const filling = 6 * time.Hour
@@ -96,12 +101,12 @@ func (p *planner) event(at time.Duration) {
 		return
 	}
 	if p.random.IntN(2) == 0 {
-		p.fault(at, p.any())
+		p.fault(at, p.any(), p.random.IntN(50))
 		return
 	}
 	name := p.request(at)
 	if p.random.IntN(3) == 0 {
-		p.fault(at+time.Duration(p.random.IntN(3000))*time.Millisecond, name)
+		p.fault(at+time.Duration(p.random.IntN(1000))*time.Millisecond, name, 17+p.random.IntN(25))
 	}
 }
 
@@ -132,10 +137,10 @@ func (p *planner) request(at time.Duration) string {
 	return name
 }
 
-// fault draws something that goes wrong near a cluster.
-func (p *planner) fault(at time.Duration, name string) {
+// fault adds something that goes wrong near a cluster; draw, below 50, says what.
+func (p *planner) fault(at time.Duration, name string, draw int) {
 	satellite, node, writes := p.satellite(name), p.random.IntN(3), 1+p.random.IntN(6)
-	switch draw := p.random.IntN(50); {
+	switch {
 	case draw < 12:
 		p.add(at, "stop-broker %s %d", name, node)
 	case draw < 17:
@@ -148,14 +153,20 @@ func (p *planner) fault(at time.Duration, name string) {
 		p.add(at, "crash %s", satellite)
 	case draw < 33:
 		p.add(at, "crash %s %d%s", satellite, writes, p.done())
-	case draw < 34:
-		p.add(at, "crash mothership")
-	case draw < 36:
+	case draw < 36 && p.crashes < max(leastCrashes, p.config.Days):
+		p.crashes++
+		if draw == 33 {
+			p.add(at, "crash mothership")
+			return
+		}
 		p.add(at, "crash mothership %d%s", writes, p.done())
 	case draw < 40:
 		p.add(at, "partition %s %v", satellite, p.span())
+	case draw < 41:
+		p.add(at, "link-lossy %v", p.span()%(5*time.Minute)+time.Minute)
+		p.add(at+time.Second, "crash %s", satellite) // it reads everything again
 	case draw < 42:
-		p.add(at, "%s %v", []string{"link-down", "link-lossy", "link-lossy", "store-down"}[p.random.IntN(4)], p.span()%(5*time.Minute)+time.Second)
+		p.add(at, "%s %v", []string{"link-down", "store-down"}[p.random.IntN(2)], p.span()%(5*time.Minute)+time.Second)
 	case draw < 43:
 		p.add(at, "recreate %s", satellite)
 	default:

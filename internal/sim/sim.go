@@ -135,7 +135,7 @@ func (w *World) report(commands int) Report {
 
 // end returns why the simulation did not go well.
 func (w *World) end() error {
-	if w.failure != nil {
+	if w.failure != nil && w.ctx.Err() == nil { // what is interrupted fails in any way
 		return w.failure
 	}
 	return errors.Join(w.ctx.Err(), w.trace.failed)

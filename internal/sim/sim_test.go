@@ -35,7 +35,7 @@ func run(t *testing.T, c sim.Config) sim.Report {
 
 // Whatever goes wrong, the platform gets to what was asked for. ORRERY_SOAK=1 runs a thousand seeds.
 func TestSeeds(t *testing.T) {
-	seeds := uint64(10)
+	seeds := uint64(6)
 	if os.Getenv("ORRERY_SOAK") != "" {
 		seeds = 1000
 	}

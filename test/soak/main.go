@@ -33,7 +33,7 @@ var parts = []part{
 	{"conformance", "franz-go's own tests, whole, directly and through gateways, on both engines", "make conformance"},
 	{"matrix", "one scenario with every Kafka client, on both engines", "make matrix"},
 	{"quota", "quotas against Apache Kafka's and in simulation, what tenants get of theirs, and hostile neighbours", "make quota"},
-	{"sim", "the simulation of the control plane: 1,000 seeds", "go test -count=1 -timeout 120m ./internal/sim"},
+	{"sim", "the simulation of the control plane: 1,000 seeds, and every deliberate bug", "go test -count=1 -timeout 120m ./internal/sim"},
 	{"scale", "many connections and many tenants, on both engines", "go run ./test/scale -out docs/measured.md"},
 }
 
