@@ -12,17 +12,7 @@ import (
 // crowded is a cluster with 10,000 ACLs of 1,000 principals among 1,000 other clusters, and a session of one of them.
 func crowded(t testing.TB) (*session, *state) {
 	t.Helper()
-	records := population(t, 1000)
-	for i := range 10_000 {
-		acl := authz.ACL{
-			ResourceType: authz.ResourceTopic, ResourceName: fmt.Sprint("orders-", i%100), PatternType: authz.PatternLiteral,
-			Principal: fmt.Sprintf("User:sa-%d", i/10), Host: "*", Operation: authz.OperationRead + authz.Operation(i%8), Permission: authz.PermissionAllow,
-		}
-		if i%10 == 9 {
-			acl.PatternType, acl.ResourceName, acl.Operation = authz.PatternPrefixed, "ord", authz.OperationWrite
-		}
-		records = append(records, aclOf(t, "lkc-000007", acl))
-	}
+	records := append(population(t, 1000), manyACLs(t, "lkc-000007")...)
 	st, malformed := emptyState().with(records)
 	if len(malformed) > 0 || st.acls("lkc-000007").size != 10_000 {
 		t.Fatalf("%d ACLs, %v", st.acls("lkc-000007").size, malformed)
@@ -33,6 +23,24 @@ func crowded(t testing.TB) (*session, *state) {
 		Identity:  Identity{OrganizationID: "org-000007", EnvironmentID: "env-1", LogicalClusterID: "lkc-000007", PrincipalID: "sa-500"},
 		principal: "User:sa-500", clientHost: "127.0.0.1", gateway: g, memory: &memory{},
 	}, st
+}
+
+// manyACLs are 10,000 ACLs of 1,000 principals, User:sa-0 and so on. Each may write to topics that begin with "ord", and
+// do other things to nine of 100, among them read the one whose number is the principal's tenfold, rounded up to a
+// multiple of 8.
+func manyACLs(t testing.TB, cluster string) (records []stateRecord) {
+	t.Helper()
+	for i := range 10_000 {
+		acl := authz.ACL{
+			ResourceType: authz.ResourceTopic, ResourceName: fmt.Sprint("orders-", i%100), PatternType: authz.PatternLiteral,
+			Principal: fmt.Sprintf("User:sa-%d", i/10), Host: "*", Operation: authz.OperationRead + authz.Operation(i%8), Permission: authz.PermissionAllow,
+		}
+		if i%10 == 9 {
+			acl.PatternType, acl.ResourceName, acl.Operation = authz.PatternPrefixed, "ord", authz.OperationWrite
+		}
+		records = append(records, aclOf(t, cluster, acl))
+	}
+	return records
 }
 
 func aclOf(t testing.TB, cluster string, acl authz.ACL) stateRecord {

@@ -39,6 +39,7 @@ type part struct {
 var parts = []part{
 	{"service", "Start, memory and the first record", measureService},
 	{"speed", speed.Heading, func(ctx context.Context, s settings) (string, error) { return speed.Measure(ctx, s.speed) }},
+	{"policy", "What the policy costs a request", measurePolicy},
 	{"hot", "Hot paths", goBench},
 }
 
@@ -46,7 +47,7 @@ func main() {
 	s := settings{speed: speed.Options{Progress: os.Stdout, Bytes: 1 << 30}}
 	flag.StringVar(&s.binary, "binary", "bin/orrery", "the program to measure")
 	out := flag.String("out", "docs/measured.md", "the file to write")
-	only := flag.String("only", "", "the parts to measure, separated by commas: service, speed, hot; default: all")
+	only := flag.String("only", "", "the parts to measure, separated by commas: service, speed, policy, hot; default: all")
 	flag.IntVar(&s.rounds, "rounds", 100, "rounds of create-to-first-record")
 	flag.IntVar(&s.speed.Runs, "runs", 5, "runs of speed that count")
 	flag.IntVar(&s.speed.WarmRuns, "warm", 2, "runs of speed before those")
@@ -94,7 +95,7 @@ func choose(only string) ([]part, error) {
 	for name := range strings.SplitSeq(only, ",") {
 		n := slices.IndexFunc(parts, func(p part) bool { return p.name == name })
 		if n < 0 {
-			return nil, fmt.Errorf("there is no part %q; the parts are service, speed and hot", name)
+			return nil, fmt.Errorf("there is no part %q; the parts are service, speed, policy and hot", name)
 		}
 		chosen = append(chosen, parts[n])
 	}

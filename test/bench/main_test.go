@@ -17,8 +17,16 @@ func TestSize(t *testing.T) {
 	}
 }
 
+func TestRequestResults(t *testing.T) {
+	got := requestResults("goos: linux\nBenchmarkRequest/Produce_policy \t 5\t 2249 ns/op\t 827.2 cpu-ns/op\t 0 B/op\t 1 allocs/op\n" +
+		"BenchmarkRequest/Produce_policy 5 1 ns/op 700 cpu-ns/op 0 B/op 0 allocs/op\nBenchmarkRequest/Produce_policy 5 1 ns/op 900 cpu-ns/op 0 B/op 0 allocs/op\nBenchmarkRequests/x 5 1 ns/op\nPASS\n")
+	if runs := got["Produce_policy"]; len(got) != 1 || len(runs) != 3 || median(runs, "cpu-ns/op") != 827.2 || median(runs, "allocs/op") != 0 {
+		t.Errorf("%v", got)
+	}
+}
+
 func TestChoose(t *testing.T) {
-	for only, want := range map[string]int{"": 3, "speed": 1, "hot,service": 2} {
+	for only, want := range map[string]int{"": 4, "speed": 1, "hot,service": 2} {
 		if got, err := choose(only); err != nil || len(got) != want {
 			t.Errorf("%q chooses %d parts (%v)", only, len(got), err)
 		}
