@@ -46,10 +46,14 @@ const (
 )
 
 // write sends bytes to the client, which has the idle timeout to take each piece: a consumer that is busy with its
-// last records may leave a response unread for minutes. Where others wait for the memory, it has the shorter one.
+// last records may leave a response unread for minutes. Where others wait for the memory, it has the shorter one; and
+// before its login no longer than that may take.
 func (c *connection) write(b []byte) error {
 	timeout := c.gateway.config.Limits.IdleTimeout
-	if c.hurried {
+	switch {
+	case c.use == c.gateway.uses.nobody:
+		timeout = max(time.Until(c.deadline), 0)
+	case c.hurried:
 		timeout = min(timeout, c.gateway.config.Limits.StallTimeout)
 	}
 	for len(b) > 0 {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -102,6 +103,8 @@ func dawdle(t testing.TB, c *gatewaytest.Cluster, address string, i int) {
 
 // logInMeanwhile has one new client after the other write a record, from an address of its own, at least one.
 func logInMeanwhile(t *testing.T, c *gatewaytest.Cluster, key gatewaytest.Key, stop <-chan struct{}) {
+	pace := time.NewTicker(50 * time.Millisecond) // which leaves the address its attempts
+	defer pace.Stop()
 	for logins := 0; ; logins++ {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		client, err := kgo.NewClient(append(c.ClientOptions(key), kgo.RequestRetries(2))...)
@@ -117,7 +120,7 @@ func logInMeanwhile(t *testing.T, c *gatewaytest.Cluster, key gatewaytest.Key, s
 		select {
 		case <-stop:
 			return
-		default:
+		case <-pace.C:
 		}
 	}
 }

@@ -34,6 +34,7 @@ var parts = []part{
 	{"matrix", "one scenario with every Kafka client, on both engines", "make matrix"},
 	{"quota", "quotas against Apache Kafka's and in simulation, what tenants get of theirs, and hostile neighbours", "make quota"},
 	{"sim", "the simulation of the control plane: 1,000 seeds, and every deliberate bug", "go test -count=1 -timeout 120m ./internal/sim"},
+	{"login", "slow clients, TLS garbage, half-open connections and logins with every field changed", "go test -count=3 -timeout 60m -run SlowLogins|TLSGarbage|HalfOpen|FailedLogins|AttemptsOfAn|Hostile(SCRAM|Tokens) ./internal/gateway"},
 	{"scale", "many connections and many tenants, on both engines", "go run ./test/scale -out docs/measured.md"},
 }
 
