@@ -13,7 +13,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -78,17 +77,7 @@ type bench struct {
 }
 
 func (b *bench) say(format string, arguments ...any) {
-	fmt.Fprintf(b.progress, "%s (load %s) %s\n", time.Now().Format("15:04:05"), loadAverage(), fmt.Sprintf(format, arguments...))
-}
-
-// loadAverage is how many processes wanted to run in the last minute.
-func loadAverage() string {
-	content, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return "unknown"
-	}
-	average, _, _ := strings.Cut(string(content), " ")
-	return average
+	fmt.Fprintf(b.progress, "%s (load %s) %s\n", time.Now().Format("15:04:05"), rig.LoadAverage(), fmt.Sprintf(format, arguments...))
 }
 
 // measure measures all parts, or one of them, and writes what was found of each in Markdown, what failed too.
@@ -127,10 +116,10 @@ func measure(ctx context.Context, s sizes, root, only string, progress io.Writer
 		if only != "" && only != p.name {
 			continue
 		}
-		began, before := time.Now(), loadAverage()
+		began, before := time.Now(), rig.LoadAverage()
 		text, failed := p.run(ctx)
 		if text != "" {
-			load := fmt.Sprintf("Load average %s before and %s after; took %v.\n\n", before, loadAverage(), time.Since(began).Round(time.Second))
+			load := fmt.Sprintf("Load average %s before and %s after; took %v.\n\n", before, rig.LoadAverage(), time.Since(began).Round(time.Second))
 			err = errors.Join(err, write(p.heading, load+text))
 		}
 		if failed != nil {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -130,4 +131,14 @@ func (r *Rig) Close() error {
 		errs = append(errs, r.Kafka.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// LoadAverage is how many processes wanted to run in the last minute, for reports.
+func LoadAverage() string {
+	content, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	average, _, _ := strings.Cut(string(content), " ")
+	return average
 }

@@ -10,11 +10,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/orrery-kafka/orrery/internal/engine"
 	"github.com/orrery-kafka/orrery/test/bench/job"
+	bench "github.com/orrery-kafka/orrery/test/bench/rig"
 )
 
 // Heading is the heading of what Measure returns.
@@ -105,9 +105,8 @@ func (m measurement) keep(o Options, n int, load, path string, s sample) {
 	if n < 0 {
 		what = "warm-up"
 	}
-	average, _, _ := strings.Cut(loadAverage(), " ")
 	fmt.Fprintf(o.Progress, "%-8s %-20s %-14s %s (load generator %.2f s, others %.0f %%, stolen %.0f %%, load average %s; TLS: %s)\n",
-		what, load, path, describe(load, s), s.load.Seconds(), s.others*100, s.stolen*100, average, s.TLS)
+		what, load, path, describe(load, s), s.load.Seconds(), s.others*100, s.stolen*100, bench.LoadAverage(), s.TLS)
 	if n < 0 {
 		return
 	}
@@ -129,15 +128,6 @@ func describe(load string, s sample) string {
 		text += fmt.Sprintf(", batches of %d kB", s.bytes/s.Batches/1000)
 	}
 	return text
-}
-
-// loadAverage is how many processes wanted to run: in the last minute, five, fifteen.
-func loadAverage() string {
-	content, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return "unknown"
-	}
-	return string(content)
 }
 
 // large is produce and fetch with large batches, and produce with several producers.
