@@ -25,8 +25,11 @@ import (
 const (
 	trainingDir      = ".training-"
 	trainingHeapMiB  = 384
-	trainingPatience = 2 * time.Minute
-	trainingRecords  = 2000
+	trainingPatience = 5 * time.Minute
+	// dumpPatience is for the end of the run, when the archive is written: some seconds, and on a machine with twenty
+	// times as much to do as it can, minutes.
+	dumpPatience    = 5 * time.Minute
+	trainingRecords = 2000
 )
 
 // ready completes an installation whose jars are there: with the class archive, which is good for one java program
@@ -98,7 +101,7 @@ func (t *training) run(ctx context.Context) error {
 	if err := t.exercise(ctx, process); err != nil {
 		return fmt.Errorf("%w: %s", errors.Join(err, process.Kill()), Tail(log.Name(), 20))
 	}
-	if err := process.Stop(time.Minute); err != nil {
+	if err := process.Stop(dumpPatience); err != nil {
 		return err
 	}
 	return t.check(ctx, log.Name())

@@ -32,7 +32,7 @@ const (
 )
 
 // patience is how long a cluster or broker may take to start or to end on a busy machine.
-const patience = 90 * time.Second
+const patience = 3 * time.Minute
 
 // sessionTimeout is how long a broker may say nothing until others lead what it led.
 const sessionTimeout = 6 * time.Second
