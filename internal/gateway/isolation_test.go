@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -131,7 +132,14 @@ func (w *world) stillServes() {
 		w.t.Errorf("the victim could not commit: %v", err)
 	}
 	w.isCommitted()
-	reader := w.victim.client(kgo.ConsumeTopics("orders"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	committed := []kgo.Opt{kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted())}
+	direct, err := kgo.NewClient(slices.Concat(w.cluster.Kafka.ClientOptions(""), committed, []kgo.Opt{kgo.ConsumeTopics(victimID + "_orders")})...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer direct.Close()
+	consume(w.t, direct, 10) // what the brokers have is what the gateway gives
+	reader := w.victim.client(append(committed, kgo.ConsumeTopics("orders"))...)
 	for _, r := range consume(w.t, reader, 10) {
 		if !strings.HasPrefix(string(r.Value), canary) {
 			w.t.Errorf("the victim read %q", r.Value)

@@ -54,6 +54,9 @@ func consume(t testing.TB, client *kgo.Client, n int) []*kgo.Record {
 	for len(records) < n {
 		fetches := client.PollFetches(ctx)
 		if err := fetches.Err(); err != nil {
+			for _, r := range records[:min(len(records), 20)] {
+				t.Logf("read %s/%d at offset %d", r.Topic, r.Partition, r.Offset)
+			}
 			t.Fatalf("after %d of %d records: %v", len(records), n, err)
 		}
 		records = append(records, fetches.Records()...)
