@@ -533,7 +533,7 @@ func FuzzRawLane(f *testing.F) {
 	p := newPair(f, true)
 	f.Fuzz(func(t *testing.T, key, version int16, request, response []byte) {
 		entry := p.raw.gateway.table.Load().entry(key)
-		if entry == nil || version < entry.min || version > entry.max || len(request) > 32<<10 || len(response) > 32<<10 {
+		if entry == nil || entry.lane == nil || version < entry.min || version > entry.max || len(request) > 32<<10 || len(response) > 32<<10 {
 			t.Skip("not what is tried")
 		}
 		if version >= entry.lane.flexible {
