@@ -79,7 +79,7 @@ func (o outcome) share() float64 { return o.perSecond() / float64(o.rate) }
 func (o outcome) judge(exact bool) verdict {
 	most := float64(o.rate)*(o.took.Seconds()+0.5) + 1.1*megabyte
 	least := 1 - shortTolerance
-	if exact && o.took >= time.Minute {
+	if exact {
 		least = 1 - tolerance
 	}
 	switch {
