@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orrery-kafka/orrery"
-	"github.com/orrery-kafka/orrery/client"
+	"github.com/orrery-kafka/orrery/wire"
 )
 
 func (p *program) kafkaWhyCommand() *cobra.Command {
@@ -48,16 +48,16 @@ memory of the gateways.`,
 }
 
 // selectedRefusals leaves those of a principal ("": all) within a duration (0: all) before now.
-func selectedRefusals(all []client.Refusal, principal string, since time.Duration, now time.Time) []client.Refusal {
+func selectedRefusals(all []wire.Refusal, principal string, since time.Duration, now time.Time) []wire.Refusal {
 	if principal != "" && !strings.Contains(principal, ":") {
 		principal = orrery.Principal(principal)
 	}
-	return orEmpty(slices.DeleteFunc(all, func(r client.Refusal) bool {
+	return orEmpty(slices.DeleteFunc(all, func(r wire.Refusal) bool {
 		return principal != "" && r.Principal != principal || since > 0 && now.Sub(r.LastAt) > since
 	}))
 }
 
-func showWhy(w io.Writer, why client.Why) {
+func showWhy(w io.Writer, why wire.Why) {
 	if len(why.Data) == 0 {
 		fmt.Fprintf(w, "Nothing was refused to clients of %s.\n", why.ClusterID)
 	}
@@ -83,7 +83,7 @@ func showWhy(w io.Writer, why client.Why) {
 	}
 }
 
-func refusalTitle(r client.Refusal) string {
+func refusalTitle(r wire.Refusal) string {
 	words := []string{r.Kind, r.API}
 	if r.Resource != "" {
 		words = append(words, r.ResourceType, fmt.Sprintf("%q", r.Resource))
@@ -94,7 +94,7 @@ func refusalTitle(r client.Refusal) string {
 	return strings.Join(slices.DeleteFunc(words, func(s string) bool { return s == "" }), " ")
 }
 
-func refusalCount(r client.Refusal) string {
+func refusalCount(r wire.Refusal) string {
 	if r.Count == 1 {
 		return "once"
 	}
@@ -109,7 +109,7 @@ func ruleText(rule string) string {
 }
 
 // refusalCommand is what gives the missing role; "" where no role is missing, or its resource has no flag.
-func refusalCommand(clusterID string, r client.Refusal) string {
+func refusalCommand(clusterID string, r wire.Refusal) string {
 	if r.Kind != "denied" || r.Role == "" || r.Principal == "" {
 		return ""
 	}

@@ -55,7 +55,7 @@ var allowed = map[string][]string{
 	"internal/satellite":           {"internal/link", "internal/operator", "internal/brokers", "internal/tenancy", "internal/usage", "internal/pki", "internal/durable", "internal/jwks"},
 	"internal/gateway":             {"internal/tenancy", "internal/authz", "internal/quota", "internal/usage", "internal/scram", "internal/oauthbearer", "internal/identitypool", "internal/clientcertificate", "internal/proxyprotocol"},
 	"internal/gateway/gatewaytest": {"internal/gateway", "internal/tenancy", "internal/kafkatest"}, // gateways in front of a real engine, for tests of the gateway and of its second face
-	"internal/kafkarest":           {"internal/authz", "internal/gateway", "internal/tenancy"},
+	"internal/kafkarest":           {"wire", "internal/authz", "internal/gateway", "internal/tenancy"},
 	"internal/balancer":            {},
 	"internal/scram":               {},                             // how clients prove who they are: messages in, messages out
 	"internal/oauthbearer":         {},                             // the same, with tokens of an identity provider
