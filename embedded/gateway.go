@@ -24,6 +24,7 @@ type gatewayProcess struct {
 	tls     *tls.Config
 	handler *kafkarest.Handler
 	rest    *http.Server
+	hide    func() // its diagnostic page
 	done    chan struct{}
 	err     error // of Run; valid once done is closed
 	closing sync.Once
@@ -56,6 +57,7 @@ type sharedByGateways struct {
 	topics  *topicVersions
 	journal *gateway.Journal
 	audit   *slog.Logger
+	pages   *gatewayPages
 }
 
 // startGateway is what the substrate starts a gateway with.
@@ -91,6 +93,7 @@ func startGateway(ctx context.Context, spec inproc.GatewaySpec, shared sharedByG
 			Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 			ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		},
+		hide: shared.pages.show(spec.PhysicalClusterID, spec.Node, g),
 		done: make(chan struct{}),
 	}
 	p.tls.NextProtos = []string{"h2", "http/1.1"}
@@ -112,6 +115,7 @@ func (p *gatewayProcess) ServeREST(l net.Listener) error {
 // Close ends every connection, gives the lease up and returns why the gateway ended, if it did so by itself.
 func (p *gatewayProcess) Close() error {
 	var err error
+	p.hide()
 	p.closing.Do(func() { err = errors.Join(p.rest.Close(), p.handler.Close(), p.Gateway.Close()) })
 	<-p.done
 	return errors.Join(err, p.err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"time"
@@ -54,14 +55,13 @@ func (s *Server) openMothership(ctx context.Context) (err error) {
 
 // serve starts to answer: from here on the API is there, and admin.env is complete.
 func (s *Server) serve(context.Context) error {
-	handler := rest.NewHandler(rest.Config{
-		Mothership: s.mothership, Changed: s.changed.wait, Logger: s.log, Now: time.Now,
-		Handlers: map[string]http.Handler{
-			"GET /healthz": http.HandlerFunc(ok),
-			"GET /readyz":  http.HandlerFunc(ok),
-			"GET /metrics": promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
-		},
-	})
+	handlers := map[string]http.Handler{
+		"GET /healthz": http.HandlerFunc(ok),
+		"GET /readyz":  http.HandlerFunc(ok),
+		"GET /metrics": promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
+	}
+	maps.Copy(handlers, s.pages.handlers(s.mothership))
+	handler := rest.NewHandler(rest.Config{Mothership: s.mothership, Changed: s.changed.wait, Logger: s.log, Now: time.Now, Handlers: handlers})
 	s.api = &http.Server{
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),

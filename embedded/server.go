@@ -80,6 +80,7 @@ type Server struct {
 	satellite  *satellite.Satellite
 	link       *kafkalink.Link // the mothership's end
 	mothership *mothership.Mothership
+	pages      gatewayPages
 	admin      admin
 	plain      net.Listener
 	tls        net.Listener
@@ -229,7 +230,7 @@ func (s *Server) openSubstrate(context.Context) error {
 		return directoryError(s.directory.path, err)
 	}
 	s.onClose(func(context.Context) error { return audit.Close() })
-	shared := sharedByGateways{login: s.config.Login, topics: &topicVersions{}, journal: gateway.NewJournal(), audit: slog.New(slog.NewJSONHandler(audit, nil))}
+	shared := sharedByGateways{login: s.config.Login, topics: &topicVersions{}, journal: gateway.NewJournal(), pages: &s.pages, audit: slog.New(slog.NewJSONHandler(audit, nil))}
 	s.substrate, err = inproc.New(inproc.Config{
 		Dir: s.directory.join("clusters"), PortsFrom: s.config.KafkaPortFirst, PortsTo: s.config.KafkaPortLast, Authority: authority,
 		StartGateway: func(ctx context.Context, spec inproc.GatewaySpec) (inproc.Gateway, error) {

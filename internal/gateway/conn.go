@@ -34,6 +34,7 @@ type connection struct {
 	done   chan struct{}  // closed when nothing of the connection runs any more
 
 	waiting *queue
+	traits  traits
 	hurried bool // whoever writes to the client holds what others wait for
 
 	quota      *tenantQuota // set by the read loop before there is an upstream; nil until the client has authenticated
@@ -117,7 +118,7 @@ func (g *Gateway) newConnection(raw net.Conn, host string, node int32) *connecti
 		done:     make(chan struct{}),
 		deadline: time.Now().Add(g.config.Limits.AuthenticationTimeout),
 	}
-	c.client = c.wire
+	c.client, c.traits.since = c.wire, time.Now()
 	c.waiting = newQueue(g.config.Limits.InFlight, g.config.Limits.IdleTimeout, func() { c.end(errUnanswered) })
 	c.session = &session{clientHost: host, node: node, gateway: g, connection: c, memory: &memory{}}
 	return c
@@ -189,6 +190,8 @@ func (c *connection) readLoop() error {
 // dispatch decodes a request and does what its handler decides.
 func (c *connection) dispatch(in *inbound) error {
 	in.entry.requests.Inc()
+	c.traits.lastAPI.Store(int32(in.entry.key))
+	c.traits.lastAt.Store(in.received.UnixMilli())
 	c.use.requests[in.entry.key+1].Add(1)
 	if in.answer != nil {
 		s := slot{correlationID: in.correlationID, entry: in.entry, received: in.received, answer: in.answer, session: c.session, bill: in.bill}
@@ -256,6 +259,7 @@ func (c *connection) refreshSession(clientID string) error {
 	if clientID != old.clientID || tenant != old.tenant {
 		next := *old
 		next.clientID, next.tenant = clientID, tenant
+		c.traits.clientID.Store(&next.clientID)
 		c.session = &next
 	}
 	return nil

@@ -65,6 +65,7 @@ func (c *connection) readRequest(in *inbound) error {
 	in.received = time.Now()
 	c.gateway.metrics.requestBytes.Add(float64(len(in.memory.bytes)))
 	c.use.requestBytes.Add(int64(len(in.memory.bytes)))
+	c.traits.requestBytes.Add(int64(len(in.memory.bytes)))
 	return nil
 }
 

@@ -26,7 +26,12 @@ func (c *connection) respond(s *slot, response kmsg.Response, size int) error {
 
 // sent counts a response.
 func (c *connection) sent(s *slot, size int) {
-	s.entry.duration.Observe(time.Since(s.received).Seconds())
+	now := time.Now()
+	took := now.Sub(s.received)
+	s.entry.duration.Observe(took.Seconds())
+	c.gateway.slow.add(s, took, now)
+	c.use.latency[latencyClassOf(s.entry.key)].add(took)
+	c.traits.responseBytes.Add(int64(size))
 	c.gateway.metrics.responseBytes.Add(float64(size))
 	c.use.responseBytes.Add(int64(size))
 	if fetches(s.entry.key) {

@@ -106,6 +106,8 @@ type Gateway struct {
 	free      producerCache // producer ids that no transactional id has
 	producers producerLimit
 	audits    audits
+	slow      slowRequests
+	decided   decided
 
 	mu            sync.Mutex
 	stopped       bool

@@ -24,27 +24,32 @@ const (
 
 // Entry is what was refused, and how often: the same to the same principal on the same resource is one entry.
 type Entry struct {
-	Kind string
+	Kind string `json:"kind"`
 	// API is the request's, such as "Produce"; "" where it is about a connection.
-	API string
+	API string `json:"api,omitempty"`
 	// Error is Kafka's name of what the client was told; "" where it was told nothing.
-	Error string
+	Error string `json:"error,omitempty"`
 	// Principal is User:u-… or User:sa-…; "" where the client is not authenticated.
-	Principal string
+	Principal string `json:"principal,omitempty"`
 	// APIKeyID, Client and Node are those of the last time: the key's id, the client's address without its port, and
 	// the broker whose gateway it was.
-	APIKeyID, Client string
-	Node             int32
+	APIKeyID string `json:"api_key_id,omitempty"`
+	Client   string `json:"client"`
+	Node     int32  `json:"broker_id"`
 	// ResourceType is orrery.CRNTopic, …, and Resource the tenant's name of it; "" where it is about none.
-	ResourceType, Resource string
+	ResourceType string `json:"resource_type,omitempty"`
+	Resource     string `json:"resource,omitempty"`
 	// Operation is what the client would have to be allowed, in Kafka's words, such as "WRITE".
-	Operation string
+	Operation string `json:"operation,omitempty"`
 	// Rule is what decided: "default-deny", or the name of a limit.
-	Rule string
+	Rule string `json:"rule,omitempty"`
 	// Reason and Fix are for people, and Role is the least one that allows it, where a role would.
-	Reason, Fix, Role string
-	Count             int64
-	First, Last       time.Time
+	Reason string    `json:"reason"`
+	Fix    string    `json:"fix"`
+	Role   string    `json:"role,omitempty"`
+	Count  int64     `json:"count"`
+	First  time.Time `json:"first_at"`
+	Last   time.Time `json:"last_at"`
 }
 
 // entryKey is what makes two refusals the same.

@@ -156,6 +156,7 @@ func (g *Gateway) throttled(s *session, v quota.Verdict) {
 	if v.Client != nil {
 		rule = shortened(rule + " of " + v.Client.Entity.String())
 	}
+	s.connection.traits.heldBy.Store(&rule)
 	g.note(s, Entry{Kind: EntryThrottled, Rule: rule}, func(e *Entry) {
 		if v.Client != nil {
 			e.Reason = shortened(fmt.Sprintf("over the client quota %s on this broker: its clients are slowed down, this one by %s", v.Client, wait))

@@ -149,6 +149,7 @@ func (g *Gateway) register(c *connection, a admission) error {
 	if err := g.state.Load().admits(a.identity, a.hash); err != nil {
 		return err
 	}
+	c.traits.address = c.host
 	c.registered, c.identity, c.credentialHash, c.certificate = true, a.identity, a.hash, a.certificate
 	return nil
 }

@@ -53,6 +53,7 @@ func (m *metering) keep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+			m.gateway.slow.turn(m.gateway.config.Now())
 			err = m.flush(ctx)
 		case <-folding.C:
 			if err = m.fold(ctx); err != nil {

@@ -55,7 +55,7 @@ func newMetrics(config *Config, uses *tenantUses) (*metrics, error) {
 			Help: "Requests by API."}, []string{"api"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: metricPrefix + "request_duration_seconds",
 			Help:    "Time from a request's last byte to its response's, by API. A fetch that waits for records counts its wait.",
-			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 8)}, []string{"api"}),
+			Buckets: durationBuckets}, []string{"api"}),
 		errors: prometheus.NewCounterVec(prometheus.CounterOpts{Name: metricPrefix + "errors_total",
 			Help: "Responses with an error, by API and class of the first error."}, []string{"api", "class"}),
 		tenants:        newTenantMetrics(uses),

@@ -105,6 +105,13 @@ func (q *queue) next(s *slot) bool {
 	return true
 }
 
+// size returns how many responses the client waits for.
+func (q *queue) size() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.length
+}
+
 // drain waits until everything was sent or the connection has ended.
 func (q *queue) drain() {
 	q.mu.Lock()

@@ -174,17 +174,20 @@ func (s *shares) decide() map[string]quota.Published {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.live()
+	all := map[string][]quota.Decision{}
 	for id, t := range g.quotas.all(st) {
 		tenant, _ := st.tenant(id)
 		g.quotas.change(t, tenant, s.exchange.Gateways())
 		t.mu.Lock()
 		t.clients.Sweep(g.quotas.now())
-		_, use := s.exchange.Decide(g.quotas.now(), id, t.limits, s.pressure)
+		decisions, use := s.exchange.Decide(g.quotas.now(), id, t.limits, s.pressure)
 		t.mu.Unlock()
 		if use != nil {
 			published[id] = use
 		}
+		all[id] = decisions
 	}
+	g.decided.set(all)
 	return published
 }
 

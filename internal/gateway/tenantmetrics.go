@@ -15,7 +15,7 @@ type tenantMetrics struct {
 	// present reports whether a tenant exists.
 	present func(logicalClusterID string) bool
 
-	requestBytes, responseBytes, requests, errors, throttled, connections, connected *prometheus.Desc
+	requestBytes, responseBytes, requests, errors, throttled, connections, connected, duration *prometheus.Desc
 }
 
 func newTenantMetrics(uses *tenantUses) *tenantMetrics {
@@ -31,12 +31,13 @@ func newTenantMetrics(uses *tenantUses) *tenantMetrics {
 		throttled:     describe("throttle_seconds_total", "How long clients were held back and told to wait, by tenant and quota: a dimension of the tenant's, or the key of a client quota.", "quota"),
 		connections:   describe("connections", "Client connections that are open, by tenant."),
 		connected:     describe("connection_seconds_total", "How long client connections were open, by tenant."),
+		duration:      describe("request_duration_seconds", "Time from a request's last byte to its response's, by tenant and class: produce, fetch, other.", "class"),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (m *tenantMetrics) Describe(descriptions chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.requestBytes, m.responseBytes, m.requests, m.errors, m.throttled, m.connections, m.connected} {
+	for _, d := range []*prometheus.Desc{m.requestBytes, m.responseBytes, m.requests, m.errors, m.throttled, m.connections, m.connected, m.duration} {
 		descriptions <- d
 	}
 }
@@ -59,6 +60,11 @@ func (m *tenantMetrics) collect(all chan<- prometheus.Metric, tenant string, u u
 	counter(m.responseBytes, float64(u.responseBytes))
 	counter(m.connected, u.connected.Seconds())
 	all <- prometheus.MustNewConstMetric(m.connections, prometheus.GaugeValue, float64(u.connections), tenant)
+	for class, l := range u.latency {
+		if h := l.metric(m.duration, tenant, latencyClass(class).String()); h != nil {
+			all <- h
+		}
+	}
 	for i, n := range u.requests {
 		if n > 0 {
 			counter(m.requests, float64(n), apiLabel(int16(i-1)))

@@ -49,7 +49,8 @@ type tenantUse struct {
 	requests                    [kmsg.MaxKey + 2]atomic.Int64 // by API key and 1, so that the first is what is not offered
 	errors                      [errorClasses]atomic.Int64    // responses, by the class of their first error
 	throttled                   [throttleCauses]atomic.Int64  // nanoseconds that clients were held back and told to wait
-	named                       bool                          // has metrics of its own; never changes
+	latency                     [latencyClasses]latency
+	named                       bool // has metrics of its own; never changes
 	// requestMemory and responseMemory are its parts of the gateway's budgets.
 	requestMemory, responseMemory *budget
 
@@ -64,6 +65,7 @@ type tenantUse struct {
 type useCounts struct {
 	requestBytes, responseBytes, connections int64
 	fetchBytes, records, recordBytes         int64
+	latency                                  [latencyClasses]latencyCounts
 	requests                                 [kmsg.MaxKey + 2]int64
 	errors                                   [errorClasses]int64
 	throttled                                [throttleCauses]time.Duration
@@ -208,6 +210,9 @@ func (u *tenantUse) counts(now int64) useCounts {
 	for i := range u.errors {
 		r.errors[i] = u.errors[i].Load()
 	}
+	for i := range u.latency {
+		r.latency[i] = u.latency[i].counts()
+	}
 	for i := range u.throttled {
 		r.throttled[i] = time.Duration(u.throttled[i].Load())
 	}
@@ -227,6 +232,9 @@ func (u *useCounts) add(more useCounts) {
 	}
 	for i := range u.errors {
 		u.errors[i] += more.errors[i]
+	}
+	for i := range u.latency {
+		u.latency[i].add(more.latency[i])
 	}
 	for i := range u.throttled {
 		u.throttled[i] += more.throttled[i]
