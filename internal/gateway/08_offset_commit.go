@@ -12,6 +12,7 @@ import (
 //
 // Behavior:
 // * READ on the group, else GROUP_AUTHORIZATION_FAILED for every partition.
+// * A new group over the tenant's quota of groups is POLICY_VIOLATION for every partition.
 // * READ on each topic, else TOPIC_AUTHORIZATION_FAILED for its partitions; the other topics are committed.
 // * A topic id that is not the tenant's is UNKNOWN_TOPIC_ID.
 //
@@ -19,6 +20,9 @@ import (
 // * v10: topic ids instead of names
 func offsetCommit(ctx context.Context, s *session, r *kmsg.OffsetCommitRequest) (step, error) {
 	groupCode, byID := s.groupError(authz.Read, r.Group), r.Version >= 10
+	if groupCode == 0 {
+		groupCode = s.groupRoomError(ctx, r.Group)
+	}
 	var refused []kmsg.OffsetCommitResponseTopic
 	r.Topics, refused = sift(r.Topics, func(t *kmsg.OffsetCommitRequestTopic) (kmsg.OffsetCommitResponseTopic, bool) {
 		code := groupCode

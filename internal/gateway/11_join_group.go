@@ -15,6 +15,7 @@ import (
 //
 // Behavior:
 // * READ on the group, else GROUP_AUTHORIZATION_FAILED.
+// * A new group over the tenant's quota of groups is POLICY_VIOLATION.
 // * The metadata of each protocol of a "consumer" group is a subscription, and its topic names are translated:
 // the broker reads it to know which committed offsets are in use. Where it cannot be read the answer is
 // INCONSISTENT_GROUP_PROTOCOL. Metadata of other types is the clients' own.
@@ -25,11 +26,14 @@ import (
 // Version notes:
 // * v5: static membership (group.instance.id)
 // * v7: the response tells the protocol type
-func joinGroup(_ context.Context, s *session, r *kmsg.JoinGroupRequest) (step, error) {
+func joinGroup(ctx context.Context, s *session, r *kmsg.JoinGroupRequest) (step, error) {
 	consumer := r.ProtocolType == tenancy.ConsumerProtocol
 	code := s.groupError(authz.Read, r.Group)
 	if code == 0 {
 		code = admitProtocols(s, r)
+	}
+	if code == 0 {
+		code = s.groupRoomError(ctx, r.Group)
 	}
 	if code != 0 {
 		response := r.ResponseKind().(*kmsg.JoinGroupResponse)

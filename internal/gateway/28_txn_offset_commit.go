@@ -13,6 +13,7 @@ import (
 // Behavior:
 // * WRITE on the transactional id, else TRANSACTIONAL_ID_AUTHORIZATION_FAILED for every partition.
 // * READ on the group, else GROUP_AUTHORIZATION_FAILED for every partition.
+// * A new group over the tenant's quota of groups is POLICY_VIOLATION for every partition.
 // * READ on each topic, else TOPIC_AUTHORIZATION_FAILED for its partitions; the other topics are committed.
 // * A topic id that is not the tenant's is UNKNOWN_TOPIC_ID.
 // * The producer id is the broker's to check, on either engine.
@@ -24,6 +25,9 @@ func txnOffsetCommit(ctx context.Context, s *session, r *kmsg.TxnOffsetCommitReq
 	requestCode, byID := s.transactionalIDError(authz.Write, r.TransactionalID), r.Version >= 6
 	if requestCode == 0 {
 		requestCode = s.groupError(authz.Read, r.Group)
+	}
+	if requestCode == 0 {
+		requestCode = s.groupRoomError(ctx, r.Group)
 	}
 	var refused []kmsg.TxnOffsetCommitResponseTopic
 	r.Topics, refused = sift(r.Topics, func(t *kmsg.TxnOffsetCommitRequestTopic) (kmsg.TxnOffsetCommitResponseTopic, bool) {

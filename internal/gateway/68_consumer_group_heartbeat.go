@@ -14,6 +14,7 @@ import (
 // Behavior:
 // * READ on the group, else GROUP_AUTHORIZATION_FAILED; DESCRIBE on every topic of the subscription, else
 // TOPIC_AUTHORIZATION_FAILED for the request.
+// * A new group over the tenant's quota of groups is POLICY_VIOLATION.
 // * The broker matches a subscription by regular expression against the names of all tenants, so it is rewritten for
 // the tenant's (tenancy.Prefix.PhysicalRegex); one that is not valid or too large is INVALID_REGULAR_EXPRESSION. It is
 // null where it has not changed, and the gateway does not remember it.
@@ -24,7 +25,11 @@ import (
 // Version notes:
 // * v1: the client makes the member id, and may subscribe by regular expression
 func consumerGroupHeartbeat(ctx context.Context, s *session, r *kmsg.ConsumerGroupHeartbeatRequest) (step, error) {
-	if code, why := admitSubscription(s, r); code != 0 {
+	code, why := admitSubscription(s, r)
+	if code == 0 {
+		code, why = s.newGroupError(ctx, r.Group)
+	}
+	if code != 0 {
 		response := r.ResponseKind().(*kmsg.ConsumerGroupHeartbeatResponse)
 		response.ErrorCode, response.ErrorMessage = code, kmsg.StringPtr(why)
 		return answered(response), nil

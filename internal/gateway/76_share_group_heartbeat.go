@@ -14,9 +14,14 @@ import (
 // Behavior:
 // * READ on the group, else GROUP_AUTHORIZATION_FAILED; DESCRIBE on every topic of the subscription, else
 // TOPIC_AUTHORIZATION_FAILED for the request.
+// * A new group over the tenant's quota of groups is POLICY_VIOLATION.
 // * Of the partitions that the member is assigned, those of topics that may not be described any more are left out.
 func shareGroupHeartbeat(ctx context.Context, s *session, r *kmsg.ShareGroupHeartbeatRequest) (step, error) {
-	if code, why := admitShareMember(s, r); code != 0 {
+	code, why := admitShareMember(s, r)
+	if code == 0 {
+		code, why = s.newGroupError(ctx, r.GroupID)
+	}
+	if code != 0 {
 		response := r.ResponseKind().(*kmsg.ShareGroupHeartbeatResponse)
 		response.ErrorCode, response.ErrorMessage = code, kmsg.StringPtr(why)
 		return answered(response), nil

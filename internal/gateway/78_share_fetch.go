@@ -22,7 +22,7 @@ import (
 // * v2: renewal of locks (KIP-1222)
 func shareFetch(ctx context.Context, s *session, r *kmsg.ShareFetchRequest) (step, error) {
 	response := r.ResponseKind().(*kmsg.ShareFetchResponse)
-	use, code := s.admitShareSession(r.GroupID, r.MemberID, r.ShareSessionEpoch)
+	use, code := s.admitShareSession(ctx, r.GroupID, r.MemberID, r.ShareSessionEpoch)
 	if code == 0 && acknowledgesTooMuch(r) {
 		code = kerr.InvalidRequest.Code
 		s.settleShareSession(use, code)

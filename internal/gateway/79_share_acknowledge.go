@@ -25,7 +25,7 @@ func shareAcknowledge(ctx context.Context, s *session, r *kmsg.ShareAcknowledgeR
 		response.ErrorCode = kerr.InvalidShareSessionEpoch.Code
 		return answered(response), nil
 	}
-	use, code := s.admitShareSession(r.GroupID, r.MemberID, r.ShareSessionEpoch)
+	use, code := s.admitShareSession(ctx, r.GroupID, r.MemberID, r.ShareSessionEpoch)
 	total := uint64(0)
 	for _, t := range r.Topics {
 		for _, p := range t.Partitions {

@@ -17,6 +17,7 @@ import (
 // Behavior:
 // * READ on the group, else GROUP_AUTHORIZATION_FAILED; DESCRIBE on every topic of the topology, else
 // TOPIC_AUTHORIZATION_FAILED for the request.
+// * A new group over the tenant's quota of groups is POLICY_VIOLATION.
 // * Expressions for source topics are rewritten like those of ConsumerGroupHeartbeat (68). Apache Kafka 4.3 refuses
 // every one.
 // * Internal topics may have the configurations of tenancy.TopicConfigs, and are no more than the tenant's limit of
@@ -26,7 +27,11 @@ import (
 // none is told FENCED_MEMBER_EPOCH, and comes again with it.
 // * What the broker says about where members have which partitions is left with topics that may be described.
 func streamsGroupHeartbeat(ctx context.Context, s *session, r *kmsg.StreamsGroupHeartbeatRequest) (step, error) {
-	if code, why := admitStreamsMember(s, r); code != 0 {
+	code, why := admitStreamsMember(s, r)
+	if code == 0 {
+		code, why = s.newGroupError(ctx, r.Group)
+	}
+	if code != 0 {
 		response := r.ResponseKind().(*kmsg.StreamsGroupHeartbeatResponse)
 		response.ErrorCode, response.ErrorMessage = code, kmsg.StringPtr(why)
 		return answered(response), nil

@@ -14,12 +14,16 @@ import (
 //
 // Behavior:
 // * READ on the group, else GROUP_AUTHORIZATION_FAILED.
+// * A new group over the tenant's quota of groups is POLICY_VIOLATION.
 // * READ on each topic, else TOPIC_AUTHORIZATION_FAILED for its partitions. The other topics are altered.
 // * An offset below 0 is INVALID_REQUEST for every partition of its topic: the embedded engine would hand out records
 // that never were.
 func alterShareGroupOffsets(ctx context.Context, s *session, r *kmsg.AlterShareGroupOffsetsRequest) (step, error) {
 	response := r.ResponseKind().(*kmsg.AlterShareGroupOffsetsResponse)
-	if response.ErrorCode = s.groupError(authz.Read, r.GroupID); response.ErrorCode != 0 {
+	if response.ErrorCode = s.groupError(authz.Read, r.GroupID); response.ErrorCode == 0 {
+		response.ErrorCode = s.groupRoomError(ctx, r.GroupID)
+	}
+	if response.ErrorCode != 0 {
 		return answered(response), nil
 	}
 	type topic = kmsg.AlterShareGroupOffsetsResponseTopic

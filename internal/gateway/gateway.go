@@ -99,6 +99,7 @@ type Gateway struct {
 	lists            topicLists
 	metadataVersions perNode[int64]
 	groups           perNode[*groupListing]
+	groupLimit       groupLimit
 
 	ready, closed chan struct{}
 	running       sync.WaitGroup // Run, connections

@@ -52,6 +52,9 @@ func (s *slot) settleFinding(request kmsg.Request, f finding) (recorded bool) {
 	if kind, ok := resourceOfError[f.code]; ok && f.resourceType != kind {
 		f.resourceType, f.name = kind, ""
 	}
+	if isGroupLimit(s.entry.key, f.code) {
+		f.resourceType, f.name, f.topicID = orrery.CRNGroup, "", [16]byte{}
+	}
 	if f.name == "" && f.topicID != [16]byte{} {
 		f.name = session.knownTopic(f.topicID)
 	}
@@ -99,6 +102,9 @@ func (s *session) knownTopic(id [16]byte) string {
 // explainFinding says why a finding is, and what to do.
 func (s *session) explainFinding(e *Entry, api int16, f finding) {
 	e.Reason, e.Fix = shortened(f.message), remedies[f.code]
+	if isGroupLimit(api, f.code) {
+		e.Reason, e.Fix = groupLimitReason, groupLimitRemedy
+	}
 	if e.Reason == "" {
 		e.Reason = kerr.TypedErrorForCode(f.code).Description
 	}

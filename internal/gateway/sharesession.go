@@ -38,7 +38,7 @@ const (
 // member, and knows the topics that were allowed when they came into it. So it must have been opened by the same
 // connection, as Kafka has it too, under the rights that hold now, else SHARE_SESSION_NOT_FOUND, after which a
 // client opens one with all its topics.
-func (s *session) admitShareSession(group, member *string, epoch int32) (shareUse, int16) {
+func (s *session) admitShareSession(ctx context.Context, group, member *string, epoch int32) (shareUse, int16) {
 	if group == nil {
 		group = new(string)
 	}
@@ -47,6 +47,11 @@ func (s *session) admitShareSession(group, member *string, epoch int32) (shareUs
 	}
 	if member == nil || *member == "" || len(*member) > maxMemberIDLength {
 		return shareUse{}, kerr.InvalidRequest.Code
+	}
+	if epoch == opening { // with which the embedded engine begins a group
+		if code := s.groupRoomError(ctx, *group); code != 0 {
+			return shareUse{}, code
+		}
 	}
 	policy := s.policy()
 	use := shareUse{key: shareSessionKey{s.physical(*group), *member}, epoch: epoch, policy: policy}
