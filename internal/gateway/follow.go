@@ -36,10 +36,20 @@ type follower struct {
 	client  *kgo.Client
 	// positions are the offsets after the last records that were applied, by topic.
 	positions map[string]int64
+	// again are the topics that are being read again.
+	again map[string]*rereading
+}
+
+// rereading is a topic that begins to come again from an earlier record, because its broker lost records or the client
+// takes it to have. What it says on the way was once true, as of a key that was deleted later, so all of it is put into
+// force at once when the end is reached.
+type rereading struct {
+	records       []stateRecord
+	position, end int64
 }
 
 func newFollower(g *Gateway) *follower {
-	f := &follower{gateway: g, client: g.control.client, positions: map[string]int64{}}
+	f := &follower{gateway: g, client: g.control.client, positions: map[string]int64{}, again: map[string]*rereading{}}
 	from := map[string]map[int32]kgo.Offset{}
 	for _, topic := range followedTopics {
 		from[topic] = map[int32]kgo.Offset{0: kgo.NewOffset().AtStart()}
@@ -126,12 +136,20 @@ func (f *follower) poll(ctx context.Context) error {
 		f.gateway.warn("cannot read the gateway's state topic; trying again", fmt.Errorf("%s/%d: %w", topic, partition, err))
 	})
 	var records []stateRecord
-	fetches.EachRecord(func(r *kgo.Record) {
-		f.positions[r.Topic] = r.Offset + 1
-		if !r.Attrs.IsControl() {
-			records = append(records, stateRecord{r.Topic, string(r.Key), r.Value})
+	fetches.EachRecord(func(r *kgo.Record) { records = f.take(records, r) })
+	for _, topic := range followedTopics {
+		again := f.again[topic]
+		if again == nil {
+			continue
 		}
-	})
+		if again.end < 0 {
+			var err error
+			if _, again.end, err = f.end(ctx, topic); err != nil {
+				return err
+			}
+		}
+		records = f.finish(records, topic)
+	}
 	if len(records) > 0 {
 		f.gateway.apply(records)
 	}
@@ -139,6 +157,37 @@ func (f *follower) poll(ctx context.Context) error {
 		return sleep(ctx, followRetry)
 	}
 	return nil
+}
+
+// take adds a record to those to apply, or keeps it where its topic is being read again.
+func (f *follower) take(records []stateRecord, r *kgo.Record) []stateRecord {
+	again := f.again[r.Topic]
+	if again == nil && r.Offset < f.positions[r.Topic] {
+		f.gateway.config.Logger.Warn("reading a state topic again: its broker lost records, or restarted", "topic", r.Topic, "from", r.Offset, "before", f.positions[r.Topic])
+		again = &rereading{end: -1}
+		f.again[r.Topic] = again
+	}
+	to, position := &records, r.Offset+1
+	if again != nil {
+		to, again.position = &again.records, position
+	} else {
+		f.positions[r.Topic] = position
+	}
+	if !r.Attrs.IsControl() {
+		*to = append(*to, stateRecord{r.Topic, string(r.Key), r.Value})
+	}
+	return records
+}
+
+// finish adds what was read again of a topic, once that is all of it.
+func (f *follower) finish(records []stateRecord, topic string) []stateRecord {
+	again := f.again[topic]
+	if again == nil || again.position < again.end {
+		return records
+	}
+	delete(f.again, topic)
+	f.positions[topic] = again.position
+	return append(records, again.records...)
 }
 
 // apply puts records into force: for new connections, for the requests of open ones, and by ending the
