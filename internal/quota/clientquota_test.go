@@ -95,6 +95,7 @@ func TestNewEntity(t *testing.T) {
 		{[]quota.EntityName{{"user", name("User:sa-1")}}, quota.Entity{}, `without "User:": "sa-1"`},
 		{[]quota.EntityName{{"user", name("a")}, {"user", nil}}, quota.Entity{}, "named twice"},
 		{[]quota.EntityName{{"user", name(strings.Repeat("a", 256))}}, quota.Entity{}, "at most 255 bytes"},
+		{[]quota.EntityName{{"client-id", name("\xff\xfe")}}, quota.Entity{}, "must be UTF-8"},
 	} {
 		got, err := quota.NewEntity(test.names)
 		if got != test.want || (err == nil) != (test.error == "") || err != nil && !strings.Contains(err.Error(), test.error) {

@@ -2,6 +2,7 @@ package quota
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/orrery-kafka/orrery"
 )
@@ -78,6 +79,8 @@ func NewEntity(names []EntityName) (Entity, error) {
 			return Entity{}, orrery.Errorf(orrery.Invalid, "A quota's user is named without %q: %.50q", principalType, strings.TrimPrefix(*n.Name, principalType))
 		case len(*n.Name) > MaxEntityName:
 			return Entity{}, orrery.Errorf(orrery.Invalid, "The name of a %s has at most %d bytes", n.Type, MaxEntityName)
+		case !utf8.ValidString(*n.Name): // it would be stored as another one
+			return Entity{}, orrery.Errorf(orrery.Invalid, "The name of a %s must be UTF-8", n.Type)
 		default:
 			*part = Named(*n.Name)
 		}
