@@ -49,6 +49,7 @@ type world struct {
 	victim    *resident
 	held      *line // a connection of the victim with a fetch session
 	session   int32
+	epoch     int32       // of its next fetch
 	writer    *kgo.Client // with an open transaction
 	producer  int64
 	intruders []*intruder
@@ -216,18 +217,19 @@ func (w *world) joinVictim() {
 func (w *world) openSession() {
 	w.t.Helper()
 	w.held = w.dial(&intruder{party: &party{logicalClusterID: victimID, clientID: settled, host: "127.0.0.1"}, key: w.victim.key})
-	response := w.fetchHeld(0).(*kmsg.FetchResponse)
+	response := w.fetchHeld()
 	if w.session = response.SessionID; response.ErrorCode != 0 || w.session == 0 {
 		w.t.Fatalf("opening a fetch session: %+v", response)
 	}
 }
 
-func (w *world) fetchHeld(epoch int32) kmsg.Response {
+// fetchHeld fetches with the victim's session, which the first time opens it.
+func (w *world) fetchHeld() *kmsg.FetchResponse {
 	w.t.Helper()
 	request := kmsg.NewPtrFetchRequest()
-	request.Version, request.SessionID, request.SessionEpoch = 12, w.session, epoch
+	request.Version, request.SessionID, request.SessionEpoch = 12, w.session, w.epoch
 	request.MaxWaitMillis, request.MinBytes = 1, 0
-	if epoch == 0 {
+	if w.epoch == 0 {
 		t := kmsg.NewFetchRequestTopic()
 		p := kmsg.NewFetchRequestTopicPartition()
 		t.Topic, p.PartitionMaxBytes, p.CurrentLeaderEpoch = "orders", 1<<20, -1
@@ -238,7 +240,18 @@ func (w *world) fetchHeld(epoch int32) kmsg.Response {
 	if err != nil {
 		w.t.Fatalf("the victim's fetch: %v", err)
 	}
-	return response
+	w.epoch++
+	return response.(*kmsg.FetchResponse)
+}
+
+// holdsSession fails where the victim's fetch session is gone. It is used after each attack, as a client's is: one that
+// nobody used for two minutes a broker may throw out for another one (KIP-227), and the embedded engine throws out the
+// one that was idle longest when it has 1,000.
+func (w *world) holdsSession() {
+	w.t.Helper()
+	if response := w.fetchHeld(); response.ErrorCode != 0 || response.SessionID != w.session {
+		w.t.Errorf("the victim's fetch session is gone: %+v", response)
+	}
 }
 
 // steal gives intruders their loot, and the warden what is whose.
