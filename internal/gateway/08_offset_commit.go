@@ -20,7 +20,7 @@ import (
 // * v10: topic ids instead of names
 func offsetCommit(ctx context.Context, s *session, r *kmsg.OffsetCommitRequest) (step, error) {
 	groupCode, byID := s.groupError(authz.Read, r.Group), r.Version >= 10
-	if groupCode == 0 {
+	if groupCode == 0 && r.Generation < 0 { // a member's commit begins no group
 		groupCode = s.groupRoomError(ctx, r.Group)
 	}
 	var refused []kmsg.OffsetCommitResponseTopic

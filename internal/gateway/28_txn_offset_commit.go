@@ -26,7 +26,7 @@ func txnOffsetCommit(ctx context.Context, s *session, r *kmsg.TxnOffsetCommitReq
 	if requestCode == 0 {
 		requestCode = s.groupError(authz.Read, r.Group)
 	}
-	if requestCode == 0 {
+	if requestCode == 0 && r.Generation < 0 { // a member's commit begins no group
 		requestCode = s.groupRoomError(ctx, r.Group)
 	}
 	var refused []kmsg.TxnOffsetCommitResponseTopic

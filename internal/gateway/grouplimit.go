@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -42,6 +41,8 @@ type datedListing struct {
 	asked time.Time
 	// failed is when the broker did not answer last.
 	failed time.Time
+	// names are the groups of the tenants that were asked about, by lkc-…: each commit of a client may ask.
+	names map[string]map[string]struct{}
 }
 
 // groupRoomError returns POLICY_VIOLATION where a group of the tenant, by its own name, is not there and would be one
@@ -58,12 +59,16 @@ func (s *session) groupRoomError(ctx context.Context, group string) int16 {
 	}
 	now := g.config.Now()
 	for _, since := range []time.Time{now.Add(-groupsCounted), now} {
-		if err := g.countGroups(ctx, s.node, since); err != nil {
+		if err := g.listGroupsSince(ctx, s.node, since, true); err != nil {
 			if ctx.Err() == nil {
 				g.warn("cannot count the groups of a cluster, and lets a new one be", err)
 			}
 			return 0
 		}
+		if g.groupLimit.there(s, name, g.config.Now()) {
+			return 0 // nobody waits for other brokers whose group is there
+		}
+		g.listOthersSince(ctx, s.node, since)
 		if g.groupLimit.admit(s, name, most, since.Equal(now)) {
 			return 0
 		}
@@ -111,8 +116,18 @@ func (l *groupLimit) pending(s *session, name string, own datedListing) bool {
 	return ok && own.asked.Sub(at) < groupsPending
 }
 
-func (l *groupListing) has(tenant, name string) bool {
-	return slices.ContainsFunc(l.groups[tenant], func(g kmsg.ListGroupsResponseGroup) bool { return g.Group == name })
+// has reports whether a group is in the listing. The caller holds the lock.
+func (l *datedListing) has(tenant, name string) bool {
+	names, asked := l.names[tenant]
+	if !asked {
+		names = make(map[string]struct{}, len(l.groups[tenant]))
+		for _, g := range l.groups[tenant] {
+			names[g.Group] = struct{}{}
+		}
+		l.names[tenant] = names
+	}
+	_, ok := names[name]
+	return ok
 }
 
 // admit lets a group through that is there, or for which there is room: of fresh listings all of it.
@@ -161,22 +176,17 @@ func (l *groupLimit) forget(asked time.Time) {
 	}
 }
 
-// countGroups has a listing of every broker that was asked for at a time or later. Only that of the own one, node, must
-// be had.
-func (g *Gateway) countGroups(ctx context.Context, node int32, since time.Time) error {
+// listOthersSince has a listing of every broker but one that was asked for at a time or later, as far as they answer.
+func (g *Gateway) listOthersSince(ctx context.Context, node int32, since time.Time) {
+	ctx, cancel := context.WithTimeout(ctx, othersTimeout)
+	defer cancel()
 	var others sync.WaitGroup
 	for _, broker := range g.state.Load().endpoints.Brokers {
 		if broker.Node != node {
-			others.Go(func() {
-				ctx, cancel := context.WithTimeout(ctx, othersTimeout)
-				defer cancel()
-				_ = g.listGroupsSince(ctx, broker.Node, since, false) // it counts with what it had
-			})
+			others.Go(func() { _ = g.listGroupsSince(ctx, broker.Node, since, false) }) // it counts with what it had
 		}
 	}
-	err := g.listGroupsSince(ctx, node, since, true)
 	others.Wait()
-	return err
 }
 
 // listGroupsSince lists a broker's groups, unless there is such a listing already or, without must, the broker failed not
@@ -220,7 +230,7 @@ func (l *groupLimit) keep(ctx context.Context, g *Gateway, node int32, asked tim
 	case err != nil:
 		newest.failed = g.config.Now()
 	case newest.groupListing == nil || newest.asked.Before(asked):
-		newest = datedListing{groupListing: listing, asked: asked}
+		newest = datedListing{groupListing: listing, asked: asked, names: map[string]map[string]struct{}{}}
 	}
 	l.listings[node] = newest
 	return err
