@@ -52,8 +52,13 @@ type PSCSpec struct {
 	Engine  string `json:"engine"`
 	Version string `json:"version"` // of the engine
 	Brokers int    `json:"brokers"` // nodes 0 … Brokers-1
+	// Controllers is how many nodes, FirstController and on, are a controller only; 0: the first brokers, three at
+	// most, are controllers too. It cannot be changed.
+	Controllers int `json:"controllers,omitempty"`
 	// Gateways is false for the control plane's own Kafka, which has no tenants.
 	Gateways bool `json:"gateways"`
+	// Paused leaves the cluster as it is: the operator goes on to look and to report, and does nothing.
+	Paused bool `json:"paused,omitempty"`
 	// StorageBytes is the size of each broker's volume.
 	StorageBytes int64 `json:"storage_bytes"`
 	// Configuration is broker configuration, by Kafka's names.
@@ -61,6 +66,9 @@ type PSCSpec struct {
 	// Capacity is what the cluster can carry; placement fills it to 70 %.
 	Capacity Capacity `json:"capacity"`
 }
+
+// FirstController is the number of the first node that is a controller only.
+const FirstController = 1000
 
 // TypeMultiTenant is the type of a PSC that Basic and Standard logical clusters share.
 const TypeMultiTenant = "MultiTenant"

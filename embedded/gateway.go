@@ -68,7 +68,7 @@ func startGateway(ctx context.Context, spec inproc.GatewaySpec, shared sharedByG
 		Node:              spec.Node,
 		TLS:               spec.TLS,
 		DialBroker:        spec.DialBroker,
-		Control:           gateway.Control(spec.Access),
+		Control:           gateway.Control{Seeds: spec.Access.Seeds, Dial: spec.Access.Dial},
 		EmbeddedEngine:    true,
 		Topics:            shared.topics.of(spec.PhysicalClusterID),
 		Journal:           shared.journal,

@@ -79,8 +79,9 @@ type View struct {
 
 // Access is how to reach the brokers; see substrate.Access.
 type Access struct {
-	Seeds []string
-	Dial  func(ctx context.Context, network, address string) (net.Conn, error)
+	Seeds             []string
+	Dial              func(ctx context.Context, network, address string) (net.Conn, error)
+	Tenants, Gateways string
 }
 
 // Opener opens a cluster. changed is called, from any goroutine, when a followed topic has new records.

@@ -28,7 +28,7 @@ func Diff(desired Desired, observed substrate.Observed, view View, now time.Time
 		if !observed.Created {
 			return nil
 		}
-		return []substrate.Action{{Verb: substrate.Delete, Reason: "the physical cluster was deleted and holds no tenant"}}
+		return []substrate.Action{{Verb: substrate.Delete, Reason: "the physical cluster was deleted", Proof: "its deletion was asked for, and it holds no tenant"}}
 	}
 	if !observed.Created {
 		return []substrate.Action{{Verb: substrate.Create, Spec: spec, Reason: "it does not exist yet"}}

@@ -33,7 +33,7 @@ const patience = time.Minute
 func startGateway(ctx context.Context, spec inproc.GatewaySpec) (inproc.Gateway, error) {
 	return gatewaytest.Run(ctx, gateway.Config{
 		PhysicalClusterID: spec.PhysicalClusterID, Node: spec.Node, TLS: spec.TLS,
-		DialBroker: spec.DialBroker, Control: gateway.Control(spec.Access), EmbeddedEngine: true, Now: time.Now,
+		DialBroker: spec.DialBroker, Control: gateway.Control{Seeds: spec.Access.Seeds, Dial: spec.Access.Dial}, EmbeddedEngine: true, Now: time.Now,
 	})
 }
 

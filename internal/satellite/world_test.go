@@ -37,7 +37,7 @@ func gateways(logger *slog.Logger) func(ctx context.Context, spec inproc.Gateway
 	return func(ctx context.Context, spec inproc.GatewaySpec) (inproc.Gateway, error) {
 		return gatewaytest.Run(ctx, gateway.Config{
 			PhysicalClusterID: spec.PhysicalClusterID, Node: spec.Node, TLS: spec.TLS,
-			DialBroker: spec.DialBroker, Control: gateway.Control(spec.Access), EmbeddedEngine: true, Now: time.Now, Logger: logger,
+			DialBroker: spec.DialBroker, Control: gateway.Control{Seeds: spec.Access.Seeds, Dial: spec.Access.Dial}, EmbeddedEngine: true, Now: time.Now, Logger: logger,
 		})
 	}
 }
