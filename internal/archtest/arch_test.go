@@ -28,6 +28,7 @@ var allowed = map[string][]string{
 	"internal/authz":                   {},
 	"internal/quota":                   {},
 	"internal/rollout":                 {},
+	"internal/health":                  {}, // signs of gray failures to verdicts: the satellite feeds it, the operator acts on it
 	"internal/usage":                   {}, // the arithmetic of metering: gateways write it, satellites add it up
 	"internal/store":                   {},
 	"internal/store/storetest":         {"internal/store"},
@@ -51,8 +52,8 @@ var allowed = map[string][]string{
 		"internal/placement", "internal/profile", "internal/tenancy", "internal/authz", "internal/quota", "internal/rollout",
 		"internal/store", "internal/link", "internal/identitypool", "internal/clientcertificate"},
 	"internal/rest":                {"wire", "internal/mothership"},
-	"internal/operator":            {"internal/substrate", "internal/brokers", "internal/profile", "internal/rollout"},
-	"internal/satellite":           {"internal/link", "internal/operator", "internal/brokers", "internal/tenancy", "internal/usage", "internal/pki", "internal/durable", "internal/jwks"},
+	"internal/operator":            {"internal/substrate", "internal/brokers", "internal/profile", "internal/rollout", "internal/health"},
+	"internal/satellite":           {"internal/link", "internal/operator", "internal/health", "internal/prober", "internal/brokers", "internal/tenancy", "internal/usage", "internal/pki", "internal/durable", "internal/jwks"},
 	"internal/gateway":             {"internal/tenancy", "internal/authz", "internal/quota", "internal/usage", "internal/scram", "internal/oauthbearer", "internal/identitypool", "internal/clientcertificate", "internal/proxyprotocol"},
 	"internal/gateway/gatewaytest": {"internal/gateway", "internal/tenancy", "internal/kafkatest"}, // gateways in front of a real engine, for tests of the gateway and of its second face
 	"internal/kafkarest":           {"wire", "internal/authz", "internal/gateway", "internal/tenancy"},
@@ -67,8 +68,8 @@ var allowed = map[string][]string{
 	"internal/durable":             {}, // files that survive a crash, for whoever keeps any
 	"internal/pace":                {}, // when a loop takes its next step: for the wiring and the simulation
 	"internal/pki":                 {"internal/durable"},
-	"internal/poll":                {}, // for tests, and suites of tests
-	"internal/prober":              {},
+	"internal/poll":                {},                  // for tests, and suites of tests
+	"internal/prober":              {"internal/health"}, // its samples are what the model of health reads
 	"internal/engine":              {"internal/durable"},
 	"internal/kafkatest":           {"internal/engine"},
 	"internal/archtest":            {},
@@ -94,7 +95,7 @@ var allowed = map[string][]string{
 // pure packages compute: no I/O, no clock, no goroutines, so they may not reach for these.
 var (
 	steps       = []string{"internal/mothership", "internal/satellite", "internal/operator"} // loops are steps: no goroutine, no clock; they may do I/O through ports
-	pure        = []string{"internal/placement", "internal/profile", "internal/tenancy", "internal/authz", "internal/quota", "internal/rollout", "internal/usage"}
+	pure        = []string{"internal/placement", "internal/profile", "internal/tenancy", "internal/authz", "internal/quota", "internal/rollout", "internal/health", "internal/usage"}
 	impureStd   = []string{"context", "database/sql", "io/fs", "log", "log/slog", "math/rand", "math/rand/v2", "net", "net/http", "os", "os/exec", "sync", "sync/atomic"}
 	bannedNames = []string{"api", "base", "common", "core", "helper", "helpers", "lib", "misc", "model", "models", "shared", "types", "util", "utils"}
 )
