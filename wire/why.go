@@ -11,8 +11,10 @@ type Why struct {
 	Metadata  Metadata `json:"metadata"`
 	ClusterID string   `json:"cluster_id"`
 	// Forgotten is how many refusals were dropped because there were too many different ones.
-	Forgotten int64     `json:"forgotten"`
-	Data      []Refusal `json:"data"` // the last one first
+	Forgotten int64 `json:"forgotten"`
+	// SilentBrokers are those whose gateways did not say in time what they refused, so it is not in Data.
+	SilentBrokers []int32   `json:"silent_brokers,omitempty"`
+	Data          []Refusal `json:"data"` // the last one first
 }
 
 // Refusal is something that was refused, and how often: the same to the same principal on the same resource is one.

@@ -58,7 +58,7 @@ func selectedRefusals(all []wire.Refusal, principal string, since time.Duration,
 }
 
 func showWhy(w io.Writer, why wire.Why) {
-	if len(why.Data) == 0 {
+	if len(why.Data) == 0 && len(why.SilentBrokers) == 0 {
 		fmt.Fprintf(w, "Nothing was refused to clients of %s.\n", why.ClusterID)
 	}
 	for _, r := range why.Data {
@@ -77,6 +77,9 @@ func showWhy(w io.Writer, why wire.Why) {
 		if command := refusalCommand(why.ClusterID, r); command != "" {
 			fmt.Fprintf(w, "        %s\n", cellText(command))
 		}
+	}
+	if len(why.SilentBrokers) > 0 {
+		fmt.Fprintf(w, "Incomplete: the gateways of these brokers did not say what they refused: %s. Try again.\n", strings.Trim(fmt.Sprint(why.SilentBrokers), "[]"))
 	}
 	if why.Forgotten > 0 {
 		fmt.Fprintf(w, "%s happened longer ago and were forgotten.\n", plural(int(why.Forgotten), "other refusal"))

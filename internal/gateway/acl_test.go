@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -355,7 +356,7 @@ func askAtStart(t *testing.T, c *gatewaytest.Cluster, r *resident, request kmsg.
 	ended := make(chan error, 1)
 	go func() { ended <- g.Run(context.Background()) }()
 	<-g.Ready()
-	identity, err := g.Authenticate(r.key.ID, r.key.Secret, r.tenant.LogicalClusterID)
+	identity, err := g.Authenticate(netip.Addr{}, r.key.ID, r.key.Secret, r.tenant.LogicalClusterID)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/netip"
 	"regexp"
 	"time"
 
@@ -82,18 +83,24 @@ func identityOf(key credential, tenant tenancy.Tenant) Identity {
 }
 
 // Authenticate checks an API key for Kafka REST of a logical cluster: a key of that cluster, or a Cloud API key of
-// its organization. Without a logical cluster (""), it is the one that the key is for. The error is an
-// *orrery.Error: Unauthenticated for a wrong key, Forbidden for a key of another cluster, NotFound for a cluster
-// that does not exist or is another organization's and for a Cloud API key without one, Unavailable before Ready.
-func (g *Gateway) Authenticate(keyID, secret, logicalClusterID string) (Identity, error) {
+// its organization. Without a logical cluster (""), it is the one that the key is for. Wrong keys count as failed
+// logins of the address, as with the Kafka protocol; the zero Addr is this process. The error is an *orrery.Error:
+// Unauthenticated for a wrong key, TooManyRequests for an address that had too many of them, Forbidden for a key of
+// another cluster, NotFound for a cluster that does not exist or is another organization's and for a Cloud API key
+// without one, Unavailable before Ready.
+func (g *Gateway) Authenticate(address netip.Addr, keyID, secret, logicalClusterID string) (Identity, error) {
 	select {
 	case <-g.ready:
 	default:
 		return Identity{}, errNotReady
 	}
+	if err := g.doorway.admits(address); err != nil {
+		return Identity{}, orrery.Errorf(orrery.TooManyRequests, "Authentication is not tried: %s. Try again in a while.", err)
+	}
 	st := g.state.Load()
 	key, err := g.checkSecret(st, keyID, secret)
 	if err != nil {
+		g.doorway.failed(address)
 		return Identity{}, orrery.Errorf(orrery.Unauthenticated, "Authentication failed: %s.", err)
 	}
 	if logicalClusterID == "" {

@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"crypto/tls"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -194,15 +195,15 @@ func TestAuthenticateForREST(t *testing.T) {
 	a, b := c.Tenant("lkc-aaaaaa"), c.Tenant("lkc-bbbbbb")
 	key, cloud := c.Admin(a), c.Key(a, "", "u-boss")
 	g := c.Gateways[0]
-	identity, err := g.Authenticate(key.ID, key.Secret, "lkc-aaaaaa")
+	identity, err := g.Authenticate(netip.Addr{}, key.ID, key.Secret, "lkc-aaaaaa")
 	want := gateway.Identity{OrganizationID: a.OrganizationID, EnvironmentID: a.EnvironmentID, LogicalClusterID: "lkc-aaaaaa", PrincipalID: "u-lkc-aaaaaa", APIKeyID: key.ID}
 	if err != nil || identity != want {
 		t.Errorf("%+v, %v; want %+v", identity, err, want)
 	}
-	if identity, err = g.Authenticate(key.ID, key.Secret, ""); err != nil || identity != want {
+	if identity, err = g.Authenticate(netip.Addr{}, key.ID, key.Secret, ""); err != nil || identity != want {
 		t.Errorf("a key without the name of its cluster: %+v, %v; want %+v", identity, err, want)
 	}
-	if identity, err = g.Authenticate(cloud.ID, cloud.Secret, "lkc-aaaaaa"); err != nil || identity.PrincipalID != "u-boss" {
+	if identity, err = g.Authenticate(netip.Addr{}, cloud.ID, cloud.Secret, "lkc-aaaaaa"); err != nil || identity.PrincipalID != "u-boss" {
 		t.Errorf("a Cloud API key: %+v, %v", identity, err)
 	}
 	for _, test := range []struct {
@@ -216,7 +217,7 @@ func TestAuthenticateForREST(t *testing.T) {
 		{cloud.ID, cloud.Secret, b.LogicalClusterID, orrery.NotFound},
 		{cloud.ID, cloud.Secret, "lkc-cccccc", orrery.NotFound},
 	} {
-		if _, err := g.Authenticate(test.id, test.secret, test.cluster); orrery.ErrorCode(err) != test.want {
+		if _, err := g.Authenticate(netip.Addr{}, test.id, test.secret, test.cluster); orrery.ErrorCode(err) != test.want {
 			t.Errorf("%s for %s: %v, want %s", test.id, test.cluster, err, test.want)
 		}
 	}

@@ -124,12 +124,24 @@ func (d *doorway) remove(v *visit) {
 	}
 }
 
-// failed counts a login that failed.
-func (d *doorway) failed(v *visit) {
+// admits returns why a client that logs in without a visit may not try: its address failed too often.
+func (d *doorway) admits(address netip.Addr) error {
+	address = customer(address)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if v != nil && d.limited(v.address) {
-		d.visitor(v.address).failures.take(d.now(), d.limits.AddressFailures)
+	if v := d.addresses[address]; v != nil && d.limited(address) && v.failures.level(d.now(), d.limits.AddressFailures) < 1 {
+		return errAddressBad
+	}
+	return nil
+}
+
+// failed counts a login of an address that failed.
+func (d *doorway) failed(address netip.Addr) {
+	address = customer(address)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.limited(address) {
+		d.visitor(address).failures.take(d.now(), d.limits.AddressFailures)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/gateway"
 	"github.com/orrery-kafka/orrery/internal/gateway/gatewaytest"
 	"github.com/orrery-kafka/orrery/internal/proxyprotocol"
@@ -154,6 +155,50 @@ func TestFailedLoginsOfAnAddress(t *testing.T) {
 	if n := strings.Count(log.String(), "too often"); n != 1 {
 		t.Errorf("it was logged %d times", n)
 	}
+}
+
+// TestFailedLoginsOfAnAddressByREST: failures of Kafka REST and of the Kafka protocol are counted together, and with too
+// many of them not even a right key is looked at.
+func TestFailedLoginsOfAnAddressByREST(t *testing.T) {
+	gatewaytest.EmbeddedOnly(t, "logins end in the gateway")
+	const limit = 5
+	c := gatewaytest.Start(t, gatewaytest.Options{ExemptAddresses: nobody, Limits: gateway.Limits{AddressFailures: limit}})
+	key := c.Admin(c.Tenant("lkc-aaaaaa"))
+	hostile, other := netip.MustParseAddr("127.0.0.2"), netip.MustParseAddr("127.0.0.3")
+	logIn := func(address netip.Addr, secret string) orrery.Code {
+		_, err := c.Gateways[0].Authenticate(address, key.ID, secret, "")
+		return orrery.ErrorCode(err)
+	}
+	failed := 0
+	for ; logIn(hostile, "wrong") == orrery.Unauthenticated; failed++ {
+		if failed > 10*limit {
+			t.Fatalf("%d logins failed, and nothing stops them", failed)
+		}
+	}
+	if failed < limit {
+		t.Errorf("stopped after %d failures", failed)
+	}
+	// A tenth of the limit comes back each second, so of these, which take no time, at most a few are looked at.
+	refused := 0
+	for range 4 * limit {
+		if logIn(hostile, "wrong") == orrery.TooManyRequests {
+			refused++
+		}
+	}
+	if refused < limit {
+		t.Errorf("%d of %d were refused unseen", refused, 4*limit)
+	}
+	if code := logIn(other, key.Secret); code != "" {
+		t.Errorf("another address: %s", code)
+	}
+	for range 4 * limit {
+		if r := rawFrom(t, c, "127.0.0.2"); r.conn.(*tls.Conn).Handshake() != nil {
+			return // as with the Kafka protocol
+		} else if logIn(hostile, "wrong") == "" {
+			t.Fatal("a wrong secret is right")
+		}
+	}
+	t.Error("the Kafka protocol lets the address in")
 }
 
 // TestAttemptsOfAnAddress: connections are counted whether they log in or not, unless the address is exempt.

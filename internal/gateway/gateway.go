@@ -75,8 +75,11 @@ type Gateway struct {
 	control *control
 	topics  *topicIndex
 	lease   *lease
-	meter   *metering
-	closer  fetchSessionCloser
+	// shares is nil with EvenShares; it is there from Ready on.
+	shares    *shares
+	inquiries *inquiries
+	meter     *metering
+	closer    fetchSessionCloser
 	// requests and responses are how many bytes large ones of them may hold, see reserve.
 	requests, responses *budget
 	notices             *notices
@@ -172,6 +175,7 @@ func New(config Config) (*Gateway, error) {
 	g.topics = newTopicIndex(g.control, config.Now, metrics.topicIDLookups)
 	g.lease = &lease{gateway: g, client: client, incarnation: rand.Text(), more: make(chan struct{}, 1)}
 	g.meter = newMetering(g)
+	g.inquiries = newInquiries(g)
 	g.state.Store(emptyState())
 	g.table.Store(&table{})
 	return g, nil
@@ -202,11 +206,12 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 	var renewing sync.WaitGroup
 	if !g.config.EvenShares {
-		shares, err := newShares(g)
-		if err != nil {
+		var err error
+		if g.shares, err = newShares(g); err != nil {
 			return err
 		}
-		renewing.Go(func() { shares.keep(ctx) })
+		renewing.Go(func() { g.shares.keep(ctx) })
+		renewing.Go(func() { g.inquiries.tell(ctx) })
 	}
 	renewing.Go(func() { g.lease.keep(ctx) })
 	renewing.Go(func() { g.meter.keep(ctx) })

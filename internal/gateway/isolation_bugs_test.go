@@ -10,6 +10,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/orrery-kafka/orrery/internal/authz"
 )
 
 // DeliberateBug is one rule of IsolationRules that is not kept. The proof of isolation has to find it.
@@ -133,6 +135,48 @@ func wholeBugs(g *Gateway) []DeliberateBug {
 		DeliberateBug{Key: kmsg.DescribeClientQuotas.Int16(), Versions: []int16{0, 1}, Name: "DescribeClientQuotas lists what all tenants have", wrong: everybodysQuotas},
 		DeliberateBug{Key: kmsg.ApiVersions.Int16(), Versions: []int16{0, 1, 2, 3, 4}, Name: "ApiVersions is passed to the broker", wrong: asItIs},
 	)
+}
+
+// DeliberateRuleBugs write ACLs and client quotas into another tenant's, or take them out of there: the key of a record
+// in _orrery_acls has the wrong logical cluster. Each name begins with the API.
+func DeliberateRuleBugs(other string) []DeliberateBug {
+	as := func(s *session) *session {
+		foreign := *s
+		foreign.LogicalClusterID = other
+		return &foreign
+	}
+	return []DeliberateBug{
+		{Key: kmsg.CreateACLs.Int16(), Versions: []int16{1, 2, 3}, Name: "CreateAcls writes for another tenant",
+			wrong: func(ctx context.Context, s *session, r kmsg.Request, sound decide) (step, error) {
+				var acls []authz.ACL
+				for _, c := range r.(*kmsg.CreateACLsRequest).Creations {
+					acls = append(acls, aclOfCreation(&c))
+				}
+				as(s).createACLs(ctx, acls)
+				return sound(ctx, s, r)
+			}},
+		{Key: kmsg.DeleteACLs.Int16(), Versions: []int16{1, 2, 3}, Name: "DeleteAcls deletes another tenant's",
+			wrong: func(ctx context.Context, s *session, r kmsg.Request, _ decide) (step, error) {
+				return deleteACLsOf(ctx, as(s), r.(*kmsg.DeleteACLsRequest)), nil
+			}},
+		{Key: kmsg.AlterClientQuotas.Int16(), Versions: []int16{0, 1}, Name: "AlterClientQuotas writes for another tenant",
+			wrong: func(ctx context.Context, s *session, r kmsg.Request, sound decide) (step, error) {
+				as(s).alterClientQuotas(ctx, r.(*kmsg.AlterClientQuotasRequest))
+				return sound(ctx, s, r)
+			}},
+	}
+}
+
+// deleteACLsOf is DeleteAcls without a look at rights, which are another tenant's.
+func deleteACLsOf(ctx context.Context, s *session, r *kmsg.DeleteACLsRequest) step {
+	response := r.ResponseKind().(*kmsg.DeleteACLsResponse)
+	var filters []authz.Filter
+	for _, f := range r.Filters {
+		filters = append(filters, aclFilter(f.ResourceType, f.ResourceName, f.ResourcePatternType, f.Principal, f.Host, f.Operation, f.PermissionType))
+		response.Results = append(response.Results, kmsg.NewDeleteACLsResponseResult())
+	}
+	s.deleteACLs(ctx, filters, response.Results)
+	return answered(response)
 }
 
 // everybodysQuotas answers with the client quotas of all tenants.

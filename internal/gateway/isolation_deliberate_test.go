@@ -136,30 +136,49 @@ func TestDeliberateBugsHaveEffects(t *testing.T) {
 			if i < 0 {
 				t.Fatal("there is no such bug")
 			}
-			bug := gateway.DeliberateBugs(g, [16]byte{})[i]
-			defer bug.Install(g)()
-			var wanted []keyVersion
-			for range 20 {
-				for _, v := range bug.Versions {
-					wanted = append(wanted, keyVersion{bug.Key, v})
-				}
-			}
-			for seed := int64(1); seed <= 20; seed++ {
-				w.attack(thief, seed, wanted, nil)
-				if change := difference(before, w.fingerprint()); change != "" {
-					t.Logf("the victim changed:\n%.300s", change)
-					return
-				}
-				for _, f := range w.taken() {
-					if strings.Contains(f.what, canary) {
-						t.Log(f)
-						return
-					}
-				}
-			}
-			t.Error("no effect was seen")
+			w.mustHaveEffect(t, gateway.DeliberateBugs(g, [16]byte{})[i], thief, before)
 		})
 	}
+}
+
+// A record of an ACL or a client quota that has the wrong logical cluster in its key shows in what the victim has.
+func TestDeliberateBugsInRulesAreFound(t *testing.T) {
+	w := newWorld(t)
+	w.unminded = true
+	w.sparePlatform()
+	if before := w.fingerprint(); !strings.Contains(before, "ACL ") || !strings.Contains(before, "client quota ") {
+		t.Fatalf("the victim has nothing to lose:\n%s", before)
+	}
+	for _, bug := range gateway.DeliberateRuleBugs(victimID) {
+		t.Run(bug.Name, func(t *testing.T) { w.mustHaveEffect(t, bug, w.intruders[0], w.fingerprint()) })
+	}
+}
+
+// mustHaveEffect puts in a bug and attacks, until the victim has something else than before, or what the thief is told
+// is the victim's.
+func (w *world) mustHaveEffect(t *testing.T, bug gateway.DeliberateBug, thief *intruder, before string) {
+	t.Helper()
+	defer bug.Install(w.cluster.Gateways[0])()
+	var wanted []keyVersion
+	for range 20 {
+		for _, v := range bug.Versions {
+			wanted = append(wanted, keyVersion{bug.Key, v})
+		}
+	}
+	for seed := int64(1); seed <= 20; seed++ {
+		w.attack(thief, seed, wanted, nil)
+		if change := difference(before, w.fingerprint()); change != "" {
+			t.Logf("the victim changed:\n%.300s", change)
+			return
+		}
+		for _, f := range w.taken() {
+			if strings.Contains(f.what, canary) {
+				t.Log(f)
+				return
+			}
+		}
+	}
+	t.Error("no effect was seen")
 }
 
 // hunt attacks until the bug is noticed, and says how.

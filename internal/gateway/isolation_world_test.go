@@ -53,6 +53,7 @@ type world struct {
 	writer    *kgo.Client // with an open transaction
 	producer  int64
 	intruders []*intruder
+	unminded  bool // see victimClient
 
 	mu       sync.Mutex
 	findings []finding
@@ -335,6 +336,16 @@ func (w *world) members() []string {
 	return members
 }
 
+// victimClient is a client of the victim. Where a bug is to show in what the victim has, nobody minds what it is told.
+func (w *world) victimClient() *kgo.Client {
+	if w.unminded {
+		return w.cluster.Client(w.victim.key)
+	}
+	victim := *w.victim
+	victim.t = w.t
+	return victim.client()
+}
+
 // fingerprint is everything that the engine and the state topics know of the victim, as text.
 func (w *world) fingerprint() string {
 	w.t.Helper()
@@ -387,14 +398,13 @@ func (w *world) fingerprint() string {
 			add("transaction %s of %d/%d is %s with %v", id, t.ProducerID, t.ProducerEpoch, t.State, t.Topics.Sorted())
 		}
 	}
-	victim := *w.victim
-	victim.t = w.t
-	acls, err := describeACLs(w.t, victim.client(), everyACL)
+	client := w.victimClient()
+	acls, err := describeACLs(w.t, client, everyACL)
 	check(err)
 	for _, acl := range acls {
 		add("ACL %s", acl)
 	}
-	for _, line := range describeQuotas(w.t, victim.client(), kmsg.NewPtrDescribeClientQuotasRequest()) {
+	for _, line := range describeQuotas(w.t, client, kmsg.NewPtrDescribeClientQuotasRequest()) {
 		add("client quota %s", line)
 	}
 	slices.Sort(lines)

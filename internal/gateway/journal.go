@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"container/list"
+	"crypto/rand"
 	"sync"
 	"time"
 )
@@ -66,6 +67,7 @@ func (e *Entry) key() entryKey {
 // Journal keeps, in memory, what was refused to each logical cluster and why, for its users; Kafka's error codes do not
 // tell. Gateways of one process share one. It is bounded: a full one forgets what happened longest ago.
 type Journal struct {
+	id        string // random: who has the same is in the same process
 	mu        sync.Mutex
 	byCluster map[string]*clusterJournal // by lkc-…; "" is who did not get as far as that
 	total     int
@@ -88,7 +90,7 @@ type journaled struct {
 }
 
 // NewJournal returns an empty Journal.
-func NewJournal() *Journal { return &Journal{byCluster: map[string]*clusterJournal{}} }
+func NewJournal() *Journal { return &Journal{id: rand.Text(), byCluster: map[string]*clusterJournal{}} }
 
 // Entries returns those of a logical cluster, the last one first, and how many were forgotten because there were too
 // many.

@@ -76,6 +76,7 @@ func (l *lease) write(ctx context.Context, released bool) error {
 	value, err := json.Marshal(tenancy.GatewayRecord{
 		Version: tenancy.StateVersion, Node: node, Incarnation: l.incarnation,
 		RenewedAt: l.gateway.config.Now().UTC(), Released: released, Applied: l.applied.Load(),
+		Journal: l.gateway.config.Journal.id,
 	})
 	if err != nil {
 		return fmt.Errorf("encoding the gateway's record: %w", err)

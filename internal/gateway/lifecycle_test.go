@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"net/netip"
 	"runtime"
 	"strings"
 	"sync"
@@ -99,7 +100,7 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		identity, err := c.Gateways[0].Authenticate(key.ID, key.Secret, "lkc-aaaaaa")
+		identity, err := c.Gateways[0].Authenticate(netip.Addr{}, key.ID, key.Secret, "lkc-aaaaaa")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -213,7 +214,7 @@ func TestNewGatewayKnowsItsStateBeforeItServes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer g.Close()
-	if _, err := g.Authenticate(keys[0].ID, keys[0].Secret, "lkc-aaaaaa"); orrery.ErrorCode(err) != orrery.Unavailable {
+	if _, err := g.Authenticate(netip.Addr{}, keys[0].ID, keys[0].Secret, "lkc-aaaaaa"); orrery.ErrorCode(err) != orrery.Unavailable {
 		t.Errorf("before it is ready: %v", err)
 	}
 	ctx, cancel := context.WithCancel(testContext(t))
@@ -221,7 +222,7 @@ func TestNewGatewayKnowsItsStateBeforeItServes(t *testing.T) {
 	go func() { ended <- g.Run(ctx) }()
 	<-g.Ready()
 	for _, key := range keys {
-		if _, err := g.Authenticate(key.ID, key.Secret, "lkc-aaaaaa"); err != nil {
+		if _, err := g.Authenticate(netip.Addr{}, key.ID, key.Secret, "lkc-aaaaaa"); err != nil {
 			t.Error(err)
 		}
 	}
@@ -240,7 +241,7 @@ func TestConnectionInsideTheProcess(t *testing.T) {
 	key := c.Admin(tenant)
 	createTopic(t, c, "lkc-aaaaaa_orders", 4)
 	g := c.Gateways[0]
-	identity, err := g.Authenticate(key.ID, key.Secret, "lkc-aaaaaa")
+	identity, err := g.Authenticate(netip.Addr{}, key.ID, key.Secret, "lkc-aaaaaa")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -83,8 +83,8 @@ func (g *Gateway) accept(conn net.Conn) {
 		if x := c.exchange; x != nil && x.rejected != nil && errors.Is(err, errClientLeft) {
 			err = x.rejected // some clients leave when they have read that their token does not hold
 		}
-		if !c.authenticated && !errors.Is(err, errClientLeft) {
-			g.doorway.failed(c.visit)
+		if !c.authenticated && c.visit != nil && !errors.Is(err, errClientLeft) {
+			g.doorway.failed(c.visit.address)
 		}
 		g.explain(c, err)
 	}()

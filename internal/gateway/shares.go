@@ -113,13 +113,17 @@ func (s *shares) take(r *kgo.Record) {
 	if err != nil || !ok {
 		return
 	}
+	if kind += "/"; kind == askedKey || kind == toldKey {
+		s.gateway.inquiries.hear(kind, int32(id), r.Value, s.journals)
+		return
+	}
 	now := s.gateway.quotas.now()
 	if int32(id) == s.gateway.config.Node {
 		s.confirmed = s.gateway.config.Now()
 		s.exchange.Sent(now)
 		return
 	}
-	switch kind + "/" {
+	switch kind {
 	case leaseKey:
 		var record tenancy.GatewayRecord
 		if json.Unmarshal(r.Value, &record) == nil {
@@ -132,6 +136,18 @@ func (s *shares) take(r *kgo.Record) {
 			s.exchange.Heard(now, int32(id), record.Tenants)
 		}
 	}
+}
+
+// journals returns the journals of the other gateways that hold a lease, and their nodes, but for the one that this
+// gateway has itself. The caller holds the lock.
+func (s *shares) journals() map[string][]int32 {
+	others := map[string][]int32{}
+	for node, lease := range s.leases {
+		if lease.Live(s.gateway.config.Now()) && lease.Journal != s.gateway.config.Journal.id {
+			others[lease.Journal] = append(others[lease.Journal], node)
+		}
+	}
+	return others
 }
 
 // live tells the exchange who holds a lease. One that hears nothing takes nobody for gone, and every broker to have a

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -26,15 +27,15 @@ import (
 // whyOf asks as the owner of a key.
 func whyOf(t testing.TB, c *gatewaytest.Cluster, key gatewaytest.Key) []gateway.Entry {
 	t.Helper()
-	identity, err := c.Gateways[0].Authenticate(key.ID, key.Secret, "")
+	identity, err := c.Gateways[0].Authenticate(netip.Addr{}, key.ID, key.Secret, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	entries, _, err := c.Gateways[0].Why(gateway.Caller{Identity: identity})
+	why, err := c.Gateways[0].Why(testContext(t), gateway.Caller{Identity: identity})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return entries
+	return why.Entries
 }
 
 // describes reports whether an entry has all of these texts.

@@ -25,12 +25,12 @@ import (
 // Gateway is what is needed of *gateway.Gateway.
 type Gateway interface {
 	// Authenticate checks an API key for a logical cluster; for "", which is the one that the key itself names, it
-	// may refuse with Forbidden or NotFound.
-	Authenticate(keyID, secret, logicalClusterID string) (gateway.Identity, error)
+	// may refuse with Forbidden or NotFound. Failures count against the address that the request comes from.
+	Authenticate(address netip.Addr, keyID, secret, logicalClusterID string) (gateway.Identity, error)
 	// Connect returns a connection to a node on which the caller is logged in.
 	Connect(ctx context.Context, caller gateway.Caller, node int32) (net.Conn, error)
-	// Why returns what was refused to a cluster's clients, as far as the caller may know, and how much was forgotten.
-	Why(caller gateway.Caller) (entries []gateway.Entry, forgotten int64, err error)
+	// Why returns what was refused to a cluster's clients, as far as the caller may know.
+	Why(ctx context.Context, caller gateway.Caller) (gateway.Why, error)
 	// Endpoints are the addresses of the nodes.
 	Endpoints() orrery.Endpoints
 }
@@ -141,16 +141,16 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request) (*call, error) {
 		return nil, orrery.Errorf(orrery.Unauthenticated, "log in with HTTP Basic: an API key of the cluster, or a Cloud API key of its organization, and its secret")
 	}
 	cluster := clusterOf(r.URL.Path)
-	identity, err := h.gateway.Authenticate(keyID, secret, cluster)
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return nil, fmt.Errorf("where a request comes from: %w", err)
+	}
+	identity, err := h.gateway.Authenticate(from.Addr(), keyID, secret, cluster)
 	if code := orrery.ErrorCode(err); cluster == "" && (code == orrery.Forbidden || code == orrery.NotFound) {
 		return nil, badRequest("the API key is right, and which cluster it is about must be in the path: %s{cluster_id}", clustersPath)
 	}
 	if err != nil {
 		return nil, err
-	}
-	from, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return nil, fmt.Errorf("where a request comes from: %w", err)
 	}
 	caller := gateway.Caller{Identity: identity, Address: from.Addr()}
 	client, release, err := h.clients.take(caller)

@@ -57,6 +57,12 @@ type platform struct {
 
 func start(t testing.TB) *platform {
 	t.Helper()
+	return startWith(t, func(*gateway.Config) {})
+}
+
+// startWith is start with a gateway that is configured otherwise.
+func startWith(t testing.TB, configure func(*gateway.Config)) *platform {
+	t.Helper()
 	engine, err := kfake.NewCluster(kfake.NumBrokers(3))
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +81,7 @@ func start(t testing.TB) *platform {
 	}
 	p := &platform{t: t, engine: engine, control: control}
 	p.writeState()
-	p.startGateway()
+	p.startGateway(configure)
 	p.rest = kafkarest.New(kafkarest.Config{Gateway: p.gateway, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	p.server = httptest.NewUnstartedServer(p.rest)
 	p.server.EnableHTTP2 = true
@@ -87,9 +93,9 @@ func start(t testing.TB) *platform {
 	return p
 }
 
-func (p *platform) startGateway() {
+func (p *platform) startGateway(configure func(*gateway.Config)) {
 	addresses := p.engine.ListenAddrs()
-	g, err := gateway.New(gateway.Config{
+	config := gateway.Config{
 		PhysicalClusterID: physicalID,
 		TLS:               &tls.Config{MinVersion: tls.VersionTLS12}, // nobody connects to it from outside
 		DialBroker: func(ctx context.Context, node int32) (net.Conn, error) {
@@ -99,7 +105,9 @@ func (p *platform) startGateway() {
 		EmbeddedEngine: true,
 		Now:            time.Now,
 		Logger:         slog.New(slog.NewTextHandler(io.Discard, nil)),
-	})
+	}
+	configure(&config)
+	g, err := gateway.New(config)
 	if err != nil {
 		p.t.Fatal(err)
 	}

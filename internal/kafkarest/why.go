@@ -8,18 +8,18 @@ import (
 	"github.com/orrery-kafka/orrery/wire"
 )
 
-func why(_ context.Context, c *call) error {
-	entries, forgotten, err := c.gateway.Why(c.caller)
+func why(ctx context.Context, c *call) error {
+	why, err := c.gateway.Why(ctx, c.caller)
 	if err != nil {
 		return err
 	}
-	data := make([]wire.Refusal, len(entries))
-	for i, e := range entries {
+	data := make([]wire.Refusal, len(why.Entries))
+	for i, e := range why.Entries {
 		data[i] = refusalOf(e)
 	}
 	return c.answer(http.StatusOK, wire.Why{
 		Kind: wire.KindKafkaWhy, Metadata: wire.Metadata{Self: c.origin() + c.request.URL.Path, ResourceName: c.crn().String()},
-		ClusterID: c.caller.LogicalClusterID, Forgotten: forgotten, Data: data,
+		ClusterID: c.caller.LogicalClusterID, Forgotten: why.Forgotten, SilentBrokers: why.Silent, Data: data,
 	})
 }
 

@@ -179,6 +179,8 @@ type GatewayRecord struct {
 	// Applied is the offset after the last record of _orrery_tenants that is in force on this gateway: also for
 	// the connections that were open before.
 	Applied int64 `json:"applied"`
+	// Journal is random, and the same for gateways that keep what they refused together: those of one process.
+	Journal string `json:"journal,omitempty"`
 }
 
 // Live reports whether the gateway holds its lease at now.

@@ -11,6 +11,7 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -50,7 +51,7 @@ func (c *Cluster) bind(key Key, over func(net.Listener) net.Listener) (seeds []s
 	c.t.Helper()
 	endpoints := orrery.Endpoints{}
 	for node, g := range c.Gateways {
-		identity, err := g.Authenticate(key.ID, key.Secret, key.Credential.LogicalClusterID)
+		identity, err := g.Authenticate(netip.Addr{}, key.ID, key.Secret, key.Credential.LogicalClusterID)
 		if err != nil {
 			c.t.Fatal(err)
 		}

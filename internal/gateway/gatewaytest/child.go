@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"time"
@@ -38,6 +39,7 @@ type childConfig struct {
 type child struct {
 	command *exec.Cmd
 	stdin   io.WriteCloser
+	stdout  *bufio.Reader
 	exited  chan struct{}
 }
 
@@ -72,11 +74,11 @@ func (c *Cluster) startChild(node int32) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.children[node] = p
+	c.children[node], p.stdout = p, bufio.NewReader(out)
 	ready := make(chan bool, 1)
 	go func() {
 		defer close(p.exited)
-		line, _ := bufio.NewReader(out).ReadString('\n')
+		line, _ := p.stdout.ReadString('\n')
 		ready <- line == "ready\n"
 		_ = p.command.Wait() // killed, or told to end
 	}()
@@ -117,6 +119,24 @@ func (c *Cluster) Stop(node int32) {
 	}
 }
 
+// Why asks the process of a node's gateway why requests were refused, as the owner of a key (Options.Processes).
+func (c *Cluster) Why(node int32, key Key) gateway.Why {
+	c.t.Helper()
+	p := c.children[node]
+	var why gateway.Why
+	_, err := fmt.Fprintln(p.stdin, key.ID, key.Secret)
+	if err == nil {
+		var line []byte
+		if line, err = p.stdout.ReadBytes('\n'); err == nil {
+			err = json.Unmarshal(line, &why)
+		}
+	}
+	if err != nil {
+		c.t.Fatalf("asking the gateway %d why: %v", node, err)
+	}
+	return why
+}
+
 // Restart starts the process of a node's gateway again, at its old address.
 func (c *Cluster) Restart(node int32) {
 	c.t.Helper()
@@ -130,7 +150,8 @@ func (c *Cluster) endChildren() {
 	}
 }
 
-// runChild is the process of a gateway: it reads its configuration, serves, and ends when its parent says so or is gone.
+// runChild is the process of a gateway: it reads its configuration, serves, says why it refused something when it reads
+// a key, and ends when its parent says so or is gone.
 func runChild() int {
 	in := bufio.NewReader(os.Stdin)
 	if err := serveChild(in); err != nil {
@@ -181,10 +202,30 @@ func serveChild(in *bufio.Reader) error {
 		fmt.Println("ready")
 	case <-p.Done():
 	}
-	_, _ = io.Copy(io.Discard, in) // until the parent ends it
-	err = p.Close()
+	err = errors.Join(answerWhy(p.Gateway, in), p.Close()) // the parent ends it
 	if failed := <-served; !errors.Is(failed, net.ErrClosed) {
 		err = errors.Join(err, failed)
 	}
 	return err
+}
+
+// answerWhy writes a line with what was refused to the cluster of a key for each line with a key, until there is none.
+func answerWhy(g *gateway.Gateway, in *bufio.Reader) error {
+	for {
+		var key Key
+		if _, err := fmt.Fscanln(in, &key.ID, &key.Secret); err != nil {
+			return nil
+		}
+		identity, err := g.Authenticate(netip.Addr{}, key.ID, key.Secret, "")
+		if err != nil {
+			return err
+		}
+		why, err := g.Why(context.Background(), gateway.Caller{Identity: identity})
+		if err != nil {
+			return err
+		}
+		if err := json.NewEncoder(os.Stdout).Encode(why); err != nil {
+			return err
+		}
+	}
 }
