@@ -66,6 +66,7 @@ var allowed = map[string][]string{
 	"internal/proxyprotocol":       {},                             // the client's address through a balancer
 	"internal/dns":                 {},
 	"internal/durable":             {}, // files that survive a crash, for whoever keeps any
+	"internal/detached":            {}, // processes that outlive who started them
 	"internal/pace":                {}, // when a loop takes its next step: for the wiring and the simulation
 	"internal/pki":                 {"internal/durable"},
 	"internal/poll":                {},                  // for tests, and suites of tests
