@@ -42,8 +42,9 @@ var allowed = map[string][]string{
 	"internal/substrate":               {},
 	"internal/substrate/substratetest": {"internal/substrate", "internal/poll"},
 	"internal/substrate/kube":          {"internal/substrate", "internal/pki", "internal/balancer", "internal/dns"},
-	"internal/substrate/process":       {"internal/substrate", "internal/pki", "internal/balancer", "internal/dns", "internal/engine"},
-	"internal/substrate/inproc":        {"internal/substrate", "internal/pki", "internal/balancer", "internal/durable", "internal/proxyprotocol"}, // the wiring hands it a start-gateway function
+	"internal/substrate/book":          {"internal/durable"}, // directories, records and addresses of clusters on this host
+	"internal/substrate/process":       {"internal/substrate", "internal/substrate/book", "internal/pki", "internal/detached", "internal/durable", "internal/engine"},
+	"internal/substrate/inproc":        {"internal/substrate", "internal/substrate/book", "internal/pki", "internal/balancer", "internal/durable", "internal/proxyprotocol"}, // the wiring hands it a start-gateway function
 	"internal/brokers":                 {},
 	"internal/brokers/brokerstest":     {"internal/brokers", "internal/poll"},
 	"internal/brokers/kafka":           {"internal/brokers", "internal/tenancy"},

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/orrery-kafka/orrery/internal/balancer"
+	"github.com/orrery-kafka/orrery/internal/substrate/book"
 )
 
 // bootstrap is the pair of balancers in front of a cluster.
@@ -16,12 +17,12 @@ func (c *cluster) startBalancer() error {
 	if !c.record.Spec.Gateways || c.balancer != nil {
 		return nil
 	}
-	kafka, err := listenTCP(c.record.Endpoints.Bootstrap, "the bootstrap balancer of "+c.id)
+	kafka, err := book.Listen(c.record.Endpoints.Bootstrap, "the bootstrap balancer of "+c.id)
 	if err != nil {
 		c.balancerFailure = err.Error()
 		return err
 	}
-	rest, err := listenTCP(c.record.Endpoints.REST, "Kafka REST of "+c.id)
+	rest, err := book.Listen(c.record.Endpoints.REST, "Kafka REST of "+c.id)
 	if err != nil {
 		kafka.Close()
 		c.balancerFailure = err.Error()

@@ -11,6 +11,7 @@ import (
 	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/pki"
 	"github.com/orrery-kafka/orrery/internal/substrate"
+	"github.com/orrery-kafka/orrery/internal/substrate/book"
 )
 
 // dataDir is where the engine keeps its files, below the cluster's directory.
@@ -19,12 +20,12 @@ const dataDir = "data"
 // cluster is one physical cluster. Actions on it come one at a time.
 type cluster struct {
 	substrate *Substrate
-	id, dir   string
+	id        string
 	engine    *engine
 	reloader  pki.Reloader
 
 	mu     sync.Mutex
-	record record
+	record book.Record
 	// broken says why the record cannot be used; nothing is done to such a cluster.
 	broken   error
 	shutDown bool
@@ -43,9 +44,9 @@ type cluster struct {
 }
 
 func (s *Substrate) newCluster(id string) *cluster {
-	dir := filepath.Join(s.config.Dir, id)
+	dir := s.book.Dir(id)
 	return &cluster{
-		substrate: s, id: id, dir: dir,
+		substrate: s, id: id,
 		engine:   newEngine(id, filepath.Join(dir, dataDir), s.config.Logger.With("physical_cluster", id)),
 		failures: map[int32]string{}, gateways: map[int32]*gatewayRun{}, faults: map[int32]Fault{},
 	}
@@ -147,7 +148,7 @@ func (c *cluster) do(ctx context.Context, action substrate.Action) error {
 	case substrate.Configure:
 		return c.configure(ctx, action.Spec)
 	}
-	return orrery.Errorf(orrery.UnsupportedValue, "the action %q is not one of this substrate", action.Verb)
+	return orrery.Errorf(orrery.UnsupportedValue, "the embedded engine has no action %q: its brokers are one process with one directory", action.Verb)
 }
 
 func (c *cluster) startBroker(ctx context.Context, node int32) error {
@@ -227,7 +228,7 @@ func (c *cluster) configure(ctx context.Context, spec orrery.PSCSpec) error {
 	}
 	changed := c.record
 	changed.Spec = spec
-	if err := changed.write(c.dir); err != nil {
+	if err := c.substrate.book.Write(c.id, changed); err != nil {
 		return err
 	}
 	c.record = changed

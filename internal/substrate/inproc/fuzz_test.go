@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/orrery-kafka/orrery/internal/substrate/book"
 )
 
 // A log that was cut or damaged anywhere is read up to there, without a panic, and never has an end that its
@@ -30,17 +32,24 @@ func FuzzReadRecord(f *testing.F) {
 	f.Add([]byte(`{"format":1,"id":"pkc-a","spec":{"brokers":1}}`))
 	f.Add([]byte(`{"format":1,"id":"pkc-a","spec":{"brokers":1,"gateways":true},"endpoints":{"bootstrap":":1","brokers":[{"port":-1}]}}`))
 	f.Fuzz(func(t *testing.T, content []byte) {
-		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, recordFile), content, 0o600); err != nil {
+		b, err := book.Open(t.TempDir())
+		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := readRecord(dir, "pkc-a")
+		defer b.Close()
+		if err := os.Mkdir(b.Dir("pkc-a"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(b.Dir("pkc-a"), "cluster.json"), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r, err := readRecord(b, "pkc-a")
 		if err != nil {
 			return
 		}
 		if r.Spec.Brokers < 1 || (r.Spec.Gateways && len(r.Endpoints.Brokers) != r.Spec.Brokers) {
 			t.Errorf("%s was read as %+v", content, r)
 		}
-		r.ports()
+		book.PortsOf(r.Endpoints)
 	})
 }

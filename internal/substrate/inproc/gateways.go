@@ -11,6 +11,7 @@ import (
 	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/balancer"
 	"github.com/orrery-kafka/orrery/internal/substrate"
+	"github.com/orrery-kafka/orrery/internal/substrate/book"
 )
 
 // gatewayRun is the gateway beside one broker while it runs. Its port is open only while it serves.
@@ -124,7 +125,7 @@ func (g *gatewayRun) open() error {
 	if g.port != nil || g.ended {
 		return nil
 	}
-	port, err := listenTCP(g.hostPort, g.purpose)
+	port, err := book.Listen(g.hostPort, g.purpose)
 	if err != nil {
 		g.failure = err.Error()
 		return err

@@ -13,22 +13,17 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
-	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/pki"
 	"github.com/orrery-kafka/orrery/internal/substrate"
+	"github.com/orrery-kafka/orrery/internal/substrate/book"
 )
 
 // Config is what the substrate needs.
@@ -88,7 +83,8 @@ type Gateway interface {
 // Substrate runs physical clusters in this process.
 type Substrate struct {
 	config Config
-	lock   *os.File
+	book   *book.Book
+	ports  book.Ports
 	// authority signs the gateways' certificates; nil: there is none.
 	authority atomic.Pointer[pki.Authority]
 	ctx       context.Context
@@ -100,12 +96,6 @@ type Substrate struct {
 }
 
 var _ substrate.Substrate = (*Substrate)(nil)
-
-// validID keeps an id from being a path: pkc-xxxxxx, pkc-control.
-var validID = regexp.MustCompile(`^[a-z]+-[a-z0-9]{1,32}$`)
-
-// deletedPrefix marks a directory whose cluster was deleted and whose files are being removed.
-const deletedPrefix = ".deleted-"
 
 // New opens the directory and reads what is there, without starting anything. A cluster whose record is damaged
 // is there with an error; the others go on. It fails where another process has the directory open.
@@ -122,78 +112,40 @@ func New(config Config) (*Substrate, error) {
 	if config.Changed == nil {
 		config.Changed = func(string) {}
 	}
-	if config.PortsFrom < 0 || config.PortsTo > 65535 || config.PortsFrom > config.PortsTo || (config.PortsFrom == 0) != (config.PortsTo == 0) {
-		return nil, orrery.Errorf(orrery.Invalid, "the port range %d-%d is not one: it must be A-B with 1 <= A <= B <= 65535, or 0-0 for ports that the system chooses", config.PortsFrom, config.PortsTo)
+	ports := book.Ports{Host: config.Host, From: config.PortsFrom, To: config.PortsTo}
+	if err := ports.Check(); err != nil {
+		return nil, err
 	}
-	if err := os.MkdirAll(config.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("inproc: making the directory of the clusters: %w", err)
-	}
-	lock, err := lockDir(config.Dir)
+	opened, err := book.Open(config.Dir)
 	if err != nil {
 		return nil, err
 	}
-	s := &Substrate{config: config, lock: lock, clusters: map[string]*cluster{}}
+	s := &Substrate{config: config, book: opened, ports: ports, clusters: map[string]*cluster{}}
 	s.authority.Store(config.Authority)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if err := s.load(); err != nil {
 		s.cancel()
-		lock.Close()
+		s.book.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func lockDir(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, ".lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("inproc: opening the lock file: %w", err)
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		f.Close()
-		return nil, orrery.Errorf(orrery.Conflict, "another process has %s open; stop it first, or use another directory", dir)
-	}
-	return f, nil
-}
-
 func (s *Substrate) load() error {
-	entries, err := os.ReadDir(s.config.Dir)
+	ids, err := s.book.IDs(dataDir)
 	if err != nil {
-		return fmt.Errorf("inproc: reading the directory of the clusters: %w", err)
+		return err
 	}
-	owners := map[int]string{}
-	for _, entry := range entries {
-		id := entry.Name()
-		switch {
-		case strings.HasPrefix(id, deletedPrefix):
-			if err := os.RemoveAll(filepath.Join(s.config.Dir, id)); err != nil {
-				return fmt.Errorf("inproc: removing what is left of a deleted cluster: %w", err)
-			}
-		case entry.IsDir() && validID.MatchString(id):
-			if unborn(filepath.Join(s.config.Dir, id)) {
-				continue // a crash in the middle of Create, which will come again
-			}
-			c := s.newCluster(id)
-			c.record, c.broken = readRecord(c.dir, id)
-			for _, port := range c.record.ports() {
-				if other, ok := owners[port]; ok && c.broken == nil {
-					c.broken = fmt.Errorf("%s and %s both have port %d in their %s; restore one of them from a backup", other, id, port, recordFile)
-				}
-				owners[port] = id
-			}
-			s.clusters[id] = c
+	owners := book.Owners{}
+	for _, id := range ids {
+		c := s.newCluster(id)
+		c.record, c.broken = readRecord(s.book, id)
+		if err := owners.Add(id, book.PortsOf(c.record.Endpoints)); c.broken == nil {
+			c.broken = err
 		}
+		s.clusters[id] = c
 	}
 	return nil
-}
-
-// unborn reports whether a directory holds neither a record nor data.
-func unborn(dir string) bool {
-	for _, name := range []string{recordFile, dataDir} {
-		if _, err := os.Lstat(filepath.Join(dir, name)); !errors.Is(err, os.ErrNotExist) {
-			return false
-		}
-	}
-	return true
 }
 
 // List returns the ids of all clusters, sorted.
@@ -255,6 +207,8 @@ func (s *Substrate) Do(ctx context.Context, id string, action substrate.Action) 
 		return nil
 	case c == nil:
 		return unknown(id)
+	case action.Verb == substrate.Delete && action.Proof == "":
+		return orrery.Errorf(orrery.Invalid, "%s and everything in it is not deleted without a proof that this is meant", id)
 	case action.Verb == substrate.Delete:
 		return s.delete(c)
 	}
@@ -282,5 +236,5 @@ func (s *Substrate) Close() error {
 	}
 	all.Wait()
 	s.cancel()
-	return errors.Join(append(errs, s.lock.Close())...)
+	return errors.Join(append(errs, s.book.Close())...)
 }

@@ -1,20 +1,16 @@
 package inproc
 
 import (
-	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/orrery-kafka/orrery"
-	"github.com/orrery-kafka/orrery/internal/durable"
+	"github.com/orrery-kafka/orrery/internal/substrate/book"
 )
 
 // create makes the directory, chooses the addresses and stores both, in that order: what is not in the record
 // does not exist.
 func (s *Substrate) create(id string, spec orrery.PSCSpec) error {
-	if !validID.MatchString(id) {
-		return orrery.Errorf(orrery.Invalid, "%q is not the id of a physical cluster", id)
+	if err := book.CheckID(id); err != nil {
+		return err
 	}
 	if err := checkSpec(spec); err != nil {
 		return err
@@ -28,23 +24,21 @@ func (s *Substrate) create(id string, spec orrery.PSCSpec) error {
 		return c.damage()
 	}
 	c := s.newCluster(id)
-	c.record = record{Format: recordFormat, ID: id, Spec: spec, CreatedAt: s.config.Now().UTC()}
+	c.record = book.Record{Format: book.Format, ID: id, Spec: spec, CreatedAt: s.config.Now().UTC()}
 	if spec.Gateways {
 		reserved := map[int]bool{}
 		for _, other := range s.clusters {
-			for _, port := range other.record.ports() {
+			for _, port := range book.PortsOf(other.record.Endpoints) {
 				reserved[port] = true
 			}
 		}
-		var err error
-		if c.record.Endpoints, err = s.chooseEndpoints(spec.Brokers, reserved); err != nil {
+		ports, err := s.ports.Choose(spec.Brokers+2, reserved)
+		if err != nil {
 			return err
 		}
+		c.record.Endpoints = s.ports.Endpoints(ports)
 	}
-	if err := os.MkdirAll(c.dir, 0o700); err != nil {
-		return fmt.Errorf("making the directory of %s: %w", id, err)
-	}
-	if err := errors.Join(c.record.write(c.dir), durable.SyncDirectory(s.config.Dir)); err != nil {
+	if err := s.book.Add(id, c.record); err != nil {
 		return err
 	}
 	s.clusters[id] = c
@@ -64,8 +58,7 @@ func checkSpec(spec orrery.PSCSpec) error {
 	return nil
 }
 
-// delete stops everything of a cluster and removes its directory, which first gets another name: a crash leaves
-// either the cluster or rubbish, never half a cluster.
+// delete stops everything of a cluster and removes its directory.
 func (s *Substrate) delete(c *cluster) error {
 	if err := c.shut(); err != nil {
 		return err
@@ -73,16 +66,8 @@ func (s *Substrate) delete(c *cluster) error {
 	c.mu.Lock()
 	c.deleted = true
 	c.mu.Unlock()
-	rubbish := filepath.Join(s.config.Dir, deletedPrefix+c.id)
-	err := os.RemoveAll(rubbish)
-	if err == nil {
-		err = os.Rename(c.dir, rubbish)
-	}
-	if err == nil {
-		err = errors.Join(durable.SyncDirectory(s.config.Dir), os.RemoveAll(rubbish))
-	}
-	if err != nil {
-		return fmt.Errorf("removing the data of %s: %w", c.id, err)
+	if err := s.book.Remove(c.id); err != nil {
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

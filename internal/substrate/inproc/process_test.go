@@ -30,7 +30,7 @@ const patience = time.Minute
 
 func do(t *testing.T, s *inproc.Substrate, id string, verb substrate.Verb, node int32, spec orrery.PSCSpec) {
 	t.Helper()
-	if err := s.Do(t.Context(), id, substrate.Action{Verb: verb, Node: node, Spec: spec}); err != nil {
+	if err := s.Do(t.Context(), id, substrate.Action{Verb: verb, Node: node, Spec: spec, Proof: "test"}); err != nil {
 		t.Fatalf("%s %s %d: %v", id, verb, node, err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/orrery-kafka/orrery"
+	"github.com/orrery-kafka/orrery/internal/substrate/book"
 )
 
 // The names of the files that the two commands are started with, in their directories. A command runs with that
@@ -260,8 +261,8 @@ func (l LogFile) check() error {
 }
 
 func checkID(id string) error {
-	if !validID.MatchString(id) {
-		return fmt.Errorf("physical_cluster_id is %q, which is not the id of a physical cluster", id)
+	if err := book.CheckID(id); err != nil {
+		return fmt.Errorf("physical_cluster_id: %w", err)
 	}
 	return nil
 }

@@ -257,6 +257,9 @@ func deletion(h *harness) {
 	h.run("pkc-b", 1, true)
 	h.makeTopic("pkc-b", 1, 1)
 	h.produce("pkc-b", 1, "kept")
+	if err := h.Do(h.ctx, "pkc-a", substrate.Action{Verb: substrate.Delete}); orrery.ErrorCode(err) != orrery.Invalid || !h.observe("pkc-a").Created {
+		h.Errorf("deleting without a proof: %v", err)
+	}
 	h.do("pkc-a", substrate.Delete, 0, orrery.PSCSpec{})
 	unknown := h.observe("pkc-a")
 	if !reflect.DeepEqual(unknown, substrate.Observed{}) {

@@ -91,7 +91,7 @@ func (h *harness) open() {
 
 func (h *harness) do(id string, verb substrate.Verb, node int32, spec orrery.PSCSpec) {
 	h.Helper()
-	if err := h.Do(h.ctx, id, substrate.Action{Verb: verb, Node: node, Spec: spec, Reason: "test"}); err != nil {
+	if err := h.Do(h.ctx, id, substrate.Action{Verb: verb, Node: node, Spec: spec, Reason: "test", Proof: "the test made it"}); err != nil {
 		h.Fatalf("%s %s %d: %v", id, verb, node, err)
 	}
 }
