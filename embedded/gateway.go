@@ -2,35 +2,25 @@ package embedded
 
 import (
 	"context"
-	"crypto/tls"
-	"errors"
 	"log/slog"
-	"net"
-	"net/http"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/orrery-kafka/orrery/internal/dataplane"
 	"github.com/orrery-kafka/orrery/internal/gateway"
-	"github.com/orrery-kafka/orrery/internal/kafkarest"
 	"github.com/orrery-kafka/orrery/internal/substrate/inproc"
 )
 
-// gatewayProcess is a gateway with both of its faces: the Kafka protocol and Kafka REST.
-type gatewayProcess struct {
-	*gateway.Gateway
-	tls     *tls.Config
-	handler *kafkarest.Handler
-	rest    *http.Server
-	hide    func() // its diagnostic page
-	done    chan struct{}
-	err     error // of Run; valid once done is closed
-	closing sync.Once
+// gatewayInside is a gateway in this process, with its diagnostic page.
+type gatewayInside struct {
+	*dataplane.Endpoint
+	hide func()
 }
 
-var _ inproc.Gateway = (*gatewayProcess)(nil)
+var _ inproc.Gateway = (*gatewayInside)(nil)
 
 // topicVersions has what the gateways of each physical cluster share, for as long as the process lives. The zero value
 // is ready.
@@ -60,10 +50,9 @@ type sharedByGateways struct {
 	pages   *gatewayPages
 }
 
-// startGateway is what the substrate starts a gateway with.
+// startGateway is what the inproc substrate starts a gateway with.
 func startGateway(ctx context.Context, spec inproc.GatewaySpec, shared sharedByGateways, metrics prometheus.Registerer, log *slog.Logger) (inproc.Gateway, error) {
-	log = log.With("cluster", spec.PhysicalClusterID, "node", spec.Node)
-	g, err := gateway.New(gateway.Config{
+	endpoint, err := dataplane.Start(ctx, gateway.Config{
 		PhysicalClusterID: spec.PhysicalClusterID,
 		Node:              spec.Node,
 		TLS:               spec.TLS,
@@ -76,7 +65,7 @@ func startGateway(ctx context.Context, spec inproc.GatewaySpec, shared sharedByG
 		Limits:            shared.login.limits(),
 		ExemptAddresses:   shared.login.ExemptNetworks,
 		Now:               time.Now,
-		Logger:            log,
+		Logger:            log.With("cluster", spec.PhysicalClusterID, "node", spec.Node),
 		Registerer: prometheus.WrapRegistererWith(prometheus.Labels{
 			"physical_cluster": spec.PhysicalClusterID, "node": strconv.Itoa(int(spec.Node)),
 		}, metrics),
@@ -84,39 +73,11 @@ func startGateway(ctx context.Context, spec inproc.GatewaySpec, shared sharedByG
 	if err != nil {
 		return nil, err
 	}
-	handler := kafkarest.New(kafkarest.Config{Gateway: g, Logger: log})
-	p := &gatewayProcess{
-		Gateway: g,
-		tls:     spec.TLS.Clone(),
-		handler: handler,
-		rest: &http.Server{
-			Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-			ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-		},
-		hide: shared.pages.show(spec.PhysicalClusterID, spec.Node, g),
-		done: make(chan struct{}),
-	}
-	p.tls.NextProtos = []string{"h2", "http/1.1"}
-	go func() {
-		defer close(p.done)
-		p.err = g.Run(ctx)
-	}()
-	return p, nil
+	return &gatewayInside{endpoint, shared.pages.show(spec.PhysicalClusterID, spec.Node, endpoint.Gateway)}, nil
 }
 
-// Done is closed when the gateway has ended.
-func (p *gatewayProcess) Done() <-chan struct{} { return p.done }
-
-// ServeREST serves Kafka REST with TLS until the listener or the gateway closes.
-func (p *gatewayProcess) ServeREST(l net.Listener) error {
-	return p.rest.Serve(tls.NewListener(l, p.tls))
-}
-
-// Close ends every connection, gives the lease up and returns why the gateway ended, if it did so by itself.
-func (p *gatewayProcess) Close() error {
-	var err error
-	p.hide()
-	p.closing.Do(func() { err = errors.Join(p.rest.Close(), p.handler.Close(), p.Gateway.Close()) })
-	<-p.done
-	return errors.Join(err, p.err)
+// Close implements inproc.Gateway.
+func (g *gatewayInside) Close() error {
+	g.hide()
+	return g.Endpoint.Close()
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/gateway"
 	kafkalink "github.com/orrery-kafka/orrery/internal/link/kafka"
+	"github.com/orrery-kafka/orrery/internal/logfile"
 	"github.com/orrery-kafka/orrery/internal/mothership"
 	"github.com/orrery-kafka/orrery/internal/satellite"
 	"github.com/orrery-kafka/orrery/internal/store"
@@ -225,7 +226,7 @@ func (s *Server) openSubstrate(context.Context) error {
 	if err != nil {
 		return err
 	}
-	audit, err := openAuditLog(s.directory.join("audit.log"))
+	audit, err := logfile.Open(s.directory.join("audit.log"), logfile.Default())
 	if err != nil {
 		return directoryError(s.directory.path, err)
 	}

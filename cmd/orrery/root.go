@@ -28,6 +28,7 @@ And your own program, complete with address, key and certificate:
 // The headings under which root's help lists commands.
 const (
 	groupRun    = "run"
+	groupPart   = "part"
 	groupUse    = "use"
 	groupAccess = "access"
 	groupInside = "inside"
@@ -47,6 +48,7 @@ func (p *program) rootCommand() *cobra.Command {
 	})
 	root.AddGroup(
 		&cobra.Group{ID: groupRun, Title: "Run a service"},
+		&cobra.Group{ID: groupPart, Title: "Run one part of a service"},
 		&cobra.Group{ID: groupUse, Title: "Use Kafka"},
 		&cobra.Group{ID: groupAccess, Title: "Say who may do what"},
 		&cobra.Group{ID: groupInside, Title: "Look inside"},
@@ -58,7 +60,8 @@ func (p *program) rootCommand() *cobra.Command {
 			root.AddCommand(cmd)
 		}
 	}
-	add(groupRun, p.upCommand())
+	add(groupRun, p.upCommand(), p.engineCommand())
+	add(groupPart, p.gatewayCommand(), p.balancerCommand())
 	add(groupUse, p.kafkaCommand(), p.environmentCommand())
 	add(groupAccess, p.apiKeyCommand(), p.serviceAccountCommand(), p.roleBindingCommand(), p.identityProviderCommand(), p.identityPoolCommand(), p.certificateAuthorityCommand(), p.certificatePoolCommand(), p.userCommand(), p.organizationCommand())
 	add(groupInside, p.pscCommand(), p.satelliteCommand(), p.rootAuthorityCommand(), p.simCommand())

@@ -16,6 +16,9 @@ import (
 const (
 	variablePrefix = "ORRERY_"
 	annotationName = "orrery-setting"
+	// annotationOwnFile marks a command that has a configuration file of its own kind, and must not depend on that of
+	// whoever starts it.
+	annotationOwnFile = "orrery-own-file"
 )
 
 // setting gives a flag another name in the environment and the file than its own.
@@ -57,6 +60,9 @@ func (p *program) settle(cmd *cobra.Command) error {
 			}
 			p.defaulted[f.Name] = true
 		}
+	}
+	if _, own := cmd.Annotations[annotationOwnFile]; own {
+		return checkOutput(p.global.output)
 	}
 	file, err := p.loadConfigFile()
 	if err != nil {

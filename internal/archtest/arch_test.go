@@ -52,6 +52,8 @@ var allowed = map[string][]string{
 	"internal/mothership": {
 		"internal/placement", "internal/profile", "internal/tenancy", "internal/authz", "internal/quota", "internal/rollout",
 		"internal/store", "internal/link", "internal/identitypool", "internal/clientcertificate"},
+	"internal/dataplane": { // gateway and balancer, inside another process or each as one
+		"internal/gateway", "internal/kafkarest", "internal/balancer", "internal/proxyprotocol", "internal/pki", "internal/logfile", "internal/substrate/process"},
 	"internal/rest":                {"wire", "internal/mothership"},
 	"internal/operator":            {"internal/substrate", "internal/brokers", "internal/profile", "internal/rollout", "internal/health"},
 	"internal/satellite":           {"internal/link", "internal/operator", "internal/health", "internal/prober", "internal/brokers", "internal/tenancy", "internal/usage", "internal/pki", "internal/durable", "internal/jwks"},
@@ -69,6 +71,7 @@ var allowed = map[string][]string{
 	"internal/durable":             {}, // files that survive a crash, for whoever keeps any
 	"internal/detached":            {}, // processes that outlive who started them
 	"internal/pace":                {}, // when a loop takes its next step: for the wiring and the simulation
+	"internal/logfile":             {}, // logs of bounded size
 	"internal/pki":                 {"internal/durable"},
 	"internal/poll":                {},                  // for tests, and suites of tests
 	"internal/prober":              {"internal/health"}, // its samples are what the model of health reads

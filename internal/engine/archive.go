@@ -36,7 +36,7 @@ const (
 // and one place of the jars, and with what `format` writes for this version. Both are made once.
 func (i *Installation) ready(ctx context.Context, java javaProgram, progress io.Writer) error {
 	sum := sha256.Sum256([]byte(java.path + "\n" + java.version + "\n" + i.ClassPath))
-	i.Archive = filepath.Join(i.Dir, "classes-"+hex.EncodeToString(sum[:6])+".jsa")
+	i.Archive = filepath.Join(i.Dir, archivePrefix+hex.EncodeToString(sum[:6])+archiveSuffix)
 	bootstrap := filepath.Join(i.Dir, bootstrapFile)
 	var err error
 	i.Bootstrap, err = os.ReadFile(bootstrap)

@@ -109,6 +109,8 @@ const (
 	libraries     = "libs"
 	logFile       = "log4j2.properties"
 	bootstrapFile = "bootstrap.checkpoint"
+	// The name of a class archive says between these what it is good for.
+	archivePrefix, archiveSuffix = "classes-", ".jsa"
 )
 
 // modified is the time of every jar: the JVM refuses a class archive when one differs.
@@ -144,7 +146,7 @@ func Install(ctx context.Context, config Config) (Installation, error) {
 		return Installation{}, err
 	}
 	defer unlock()
-	i := Installation{Version: version, Dir: filepath.Join(cache, version+"-"+wanted(version).fingerprint()), Java: java.path}
+	i := Installation{Version: version, Dir: installationDir(cache, version), Java: java.path}
 	if err := sweep(filepath.Join(cache, fetching+version+"-*"), filepath.Join(i.Dir, trainingDir+"*")); err != nil {
 		return Installation{}, err
 	}

@@ -308,7 +308,9 @@ func (g *Gateway) Close() error {
 		c.end(errors.New("the gateway stops"))
 	}
 	g.running.Wait()
-	if err := g.meter.flush(context.Background()); err != nil { // after the last connection has ended
+	ctx, cancel := context.WithTimeout(context.Background(), leaseTimeout)
+	defer cancel()
+	if err := g.meter.flush(ctx); err != nil { // after the last connection has ended
 		g.config.Logger.Warn("cannot write what tenants used in the last second", "error", err)
 	}
 	g.control.client.Close()

@@ -27,9 +27,9 @@ const (
 
 // GatewayFile is what `orrery gateway --config FILE` is told: the gateway beside one broker.
 //
-// It listens at Listen only once it serves. Its sockets are there from the start, and take a balancer's connections
-// once it serves; all that they get begin with a header of the PROXY protocol, version 2. It ends on SIGTERM, with its
-// lease given up and status 0. Where it ends by itself, the last line on its standard error says why, and its status
+// It listens at Listen, and at its sockets for a balancer, only once it serves; all that those get begin with a header
+// of the PROXY protocol, version 2. Its admin socket is there from the start. It ends on SIGTERM, with its lease given
+// up and status 0. Where it ends by itself, the last line on its standard error says why, and its status
 // is not 0.
 //
 // Certificate and Platform name files that are replaced while it runs: what is new in them is used for connections
@@ -49,6 +49,8 @@ type GatewayFile struct {
 	Tenants     TenantsFile  `json:"tenants"`
 	Login       LoginFile    `json:"login"`
 	Log         LogFile      `json:"log"`
+	// Audit is where it is written what was denied, and what was changed. Without a File there is none.
+	Audit LogFile `json:"audit,omitzero"`
 }
 
 // GatewaySockets are the names of unix sockets that a gateway listens on; see ListenSocket and DialSocket.
@@ -132,12 +134,14 @@ type BalancerFile struct {
 	Log      LogFile           `json:"log"`
 }
 
-// BalancerBackend is the sockets of one gateway, by names from the balancer's working directory. Whether it takes
-// connections is seen by connecting.
+// BalancerBackend is the sockets of one gateway, by names from the balancer's working directory.
 type BalancerBackend struct {
 	Node  int32  `json:"node"`
 	Kafka string `json:"kafka"`
 	REST  string `json:"rest"`
+	// Admin is asked each second whether the gateway takes clients (AdminReady). Without it, that is seen by
+	// connecting only, and a gateway that hangs gets clients.
+	Admin string `json:"admin,omitempty"`
 }
 
 // BalancerLimits bounds each of the two balancers; a field that is missing is as in balancer.Limits.
@@ -207,7 +211,10 @@ func (f GatewayFile) Check() error {
 		checkName("certificate.certificate", f.Certificate.Certificate), checkName("certificate.key", f.Certificate.Key),
 		checkName("platform.certificate", f.Platform.Certificate), checkName("platform.key", f.Platform.Key), checkName("platform.authority", f.Platform.Authority),
 		checkAddress("tenants.address", f.Tenants.Address), checkName("tenants.user", f.Tenants.User), checkName("tenants.password_file", f.Tenants.PasswordFile),
-		f.Login.check(), f.Log.check(),
+		f.Login.check(), f.Log.check("log"),
+	}
+	if f.Audit.File != "" {
+		errs = append(errs, f.Audit.check("audit"))
 	}
 	if f.Engine != orrery.EngineApache {
 		errs = append(errs, fmt.Errorf("engine is %q; a gateway in a process of its own can only be before %q", f.Engine, orrery.EngineApache))
@@ -226,11 +233,14 @@ func (f BalancerFile) Check() error {
 	errs := []error{
 		checkID(f.PhysicalClusterID), checkAddress("kafka", f.Kafka), checkAddress("rest", f.REST), checkSocket("admin", f.Admin),
 		checkNotNegative("limits.connections", f.Limits.Connections),
-		checkNotNegative("limits.dial_timeout", f.Limits.DialTimeout), checkNotNegative("limits.drain_timeout", f.Limits.DrainTimeout), f.Log.check(),
+		checkNotNegative("limits.dial_timeout", f.Limits.DialTimeout), checkNotNegative("limits.drain_timeout", f.Limits.DrainTimeout), f.Log.check("log"),
 	}
 	nodes := map[int32]bool{}
 	for _, b := range f.Backends {
 		errs = append(errs, checkNode(b.Node), checkSocket("backends.kafka", b.Kafka), checkSocket("backends.rest", b.REST))
+		if b.Admin != "" {
+			errs = append(errs, checkSocket("backends.admin", b.Admin))
+		}
 		if nodes[b.Node] {
 			errs = append(errs, fmt.Errorf("backends has node %d twice", b.Node))
 		}
@@ -252,10 +262,10 @@ const (
 	maxLogFiles              = 100
 )
 
-func (l LogFile) check() error {
-	err := checkName("log.file", l.File)
+func (l LogFile) check(field string) error {
+	err := checkName(field+".file", l.File)
 	if l.MaxBytes < minLogBytes || l.MaxBytes > maxLogBytes || l.Files < 1 || l.Files > maxLogFiles {
-		err = errors.Join(err, fmt.Errorf("log.files and log.max_bytes are %d files of %d bytes; they have to be 1 to %d of %d to %d", l.Files, l.MaxBytes, maxLogFiles, minLogBytes, maxLogBytes))
+		err = errors.Join(err, fmt.Errorf("%[1]s.files and %[1]s.max_bytes are %[2]d files of %[3]d bytes; they have to be 1 to %[4]d of %[5]d to %[6]d", field, l.Files, l.MaxBytes, maxLogFiles, minLogBytes, maxLogBytes))
 	}
 	return err
 }

@@ -23,13 +23,14 @@ func goodGatewayFile() GatewayFile {
 		Tenants:     TenantsFile{Address: "127.0.0.1:9101", User: "tenants", PasswordFile: "tenants-password"},
 		Login:       LoginFile{SessionLifetime: Duration(time.Hour), ExemptNetworks: []netip.Prefix{}},
 		Log:         LogFile{File: "log", MaxBytes: 1 << 20, Files: 3},
+		Audit:       LogFile{File: "audit.log", MaxBytes: 1 << 20, Files: 2},
 	}
 }
 
 func goodBalancerFile() BalancerFile {
 	return BalancerFile{
 		PhysicalClusterID: "pkc-a", Kafka: "127.0.0.1:9092", REST: "127.0.0.1:8082", Admin: "admin.sock",
-		Backends: []BalancerBackend{{Node: 0, Kafka: "../gateway-0/kafka.sock", REST: "../gateway-0/rest.sock"}},
+		Backends: []BalancerBackend{{Node: 0, Kafka: "../gateway-0/kafka.sock", REST: "../gateway-0/rest.sock", Admin: "../gateway-0/admin.sock"}},
 		Limits:   BalancerLimits{DialTimeout: Duration(time.Second)},
 		Log:      LogFile{File: "log", MaxBytes: 1 << 20, Files: 3},
 	}
@@ -88,6 +89,7 @@ func TestGatewayFileRefusals(t *testing.T) {
 		"tenants.password_file":     func(f *GatewayFile) { f.Tenants.PasswordFile = "" },
 		"login.session_lifetime is": func(f *GatewayFile) { f.Login.SessionLifetime = -1 },
 		"log.files and":             func(f *GatewayFile) { f.Log.Files = 0 },
+		"audit.max_bytes are":       func(f *GatewayFile) { f.Audit.MaxBytes = 1 },
 	} {
 		file := goodGatewayFile()
 		spoil(&file)
@@ -105,6 +107,7 @@ func TestBalancerFileRefusals(t *testing.T) {
 		"rest is":                 func(f *BalancerFile) { f.REST = "x" },
 		"admin is missing":        func(f *BalancerFile) { f.Admin = "" },
 		"backends.kafka":          func(f *BalancerFile) { f.Backends[0].Kafka = "/a" },
+		"backends.admin is":       func(f *BalancerFile) { f.Backends[0].Admin = "/a" },
 		"backends has node 0":     func(f *BalancerFile) { f.Backends = append(f.Backends, f.Backends[0]) },
 		"limits.connections is":   func(f *BalancerFile) { f.Limits.Connections = -1 },
 		"limits.drain_timeout is": func(f *BalancerFile) { f.Limits.DrainTimeout = -1 },
