@@ -1,13 +1,12 @@
 // Package brokers is the port to what Kafka itself knows of one physical cluster, seen with the platform's own
-// rights: its health, the state topics that the gateways read, and what a deleted tenant left. The adapters are
-// kafka (any engine, over the protocol) and mem; brokerstest is the suite that both must pass.
+// rights: its health, what an operator changes about it, the state topics that the gateways read, and what a deleted
+// tenant left. The adapters are kafka (any engine, over the protocol) and mem; brokerstest is the suite that both must pass.
 package brokers
 
 import (
 	"context"
 	"net"
 	"strings"
-	"time"
 
 	"github.com/orrery-kafka/orrery"
 )
@@ -24,8 +23,46 @@ var StateTopics = []string{TopicTenants, TopicGateways, TopicACLs}
 
 // Cluster is one physical cluster, seen from inside.
 type Cluster interface {
-	// View returns brokers, controller and replication health.
+	// View returns brokers, quorum and replication health. While no controller answers it says what the brokers know.
 	View(ctx context.Context) (View, error)
+	// Partitions returns all partitions, sorted by topic and number, with their sizes as far as brokers answer.
+	Partitions(ctx context.Context) ([]Partition, error)
+
+	// Reassign begins to move partitions, at most MostMoves, and returns before data has moved. All copying of moves,
+	// also of those from before, is throttled to that many bytes per second at each broker, in and out; replicas that are
+	// in sync are not held back. No moves change the rate only. It is idempotent, so who does not know how far it came
+	// calls it again.
+	Reassign(ctx context.Context, moves []Move, bytesPerSecond int64) error
+	// EndReassignment returns how many partitions are still being moved, and takes the throttle away once none is; then
+	// it changes nothing. It is due while View.Throttle is not 0.
+	EndReassignment(ctx context.Context) (left int, err error)
+	// ElectPreferredLeaders has each partition led by its first replica where that is in sync and does not lead yet, at
+	// most MostMoves a call, and returns how many such partitions are left.
+	ElectPreferredLeaders(ctx context.Context) (left int, err error)
+
+	// Configuration returns the settings of a broker, which must be alive, or with ClusterWide those that were set for
+	// all brokers, sorted by name.
+	Configuration(ctx context.Context, node int32) ([]Setting, error)
+	// AlterConfiguration changes settings of a broker, which must be alive, or with ClusterWide of all brokers, without a
+	// restart; nil goes back to what it was started with, or to Kafka's default. What Kafka refuses is an Invalid error;
+	// see Dynamic.
+	AlterConfiguration(ctx context.Context, node int32, changes map[string]*string) error
+
+	// Features returns what is finalised and what the brokers support, sorted by name.
+	Features(ctx context.Context) ([]Feature, error)
+	// FinalizeFeatures raises features to these levels, all or none; none is ever lowered. See CheckFeatures.
+	FinalizeFeatures(ctx context.Context, levels map[string]int16) error
+
+	// RemoveVoter takes a controller out of the quorum; of one that is no voter with this directory there is nothing to
+	// do. It is refused with Conflict unless the other voters have a majority of those left that is caught up.
+	RemoveVoter(ctx context.Context, node int32, directory string) error
+	// AddVoter makes an observer a voter; of one that is a voter already there is nothing to do. It is refused with
+	// Conflict while it is not known as an observer, and while another voter has the same node.
+	AddVoter(ctx context.Context, node int32, directory string) error
+	// Unregister has Kafka forget a broker; of one that is not registered there is nothing to do. It is refused with
+	// Conflict while the broker is alive, or a partition has a replica on it.
+	Unregister(ctx context.Context, node int32) error
+
 	// PrepareStateTopics creates the state topics that are missing, replicated as widely as the cluster allows.
 	PrepareStateTopics(ctx context.Context) error
 	// ReadState returns the current records of a state topic, read to its end as it was at the call: the newest
@@ -67,21 +104,12 @@ type TenantTopic struct {
 	Bytes int64
 }
 
-// View is Kafka's own idea of its health.
-type View struct {
-	Controller                int32
-	Brokers                   []int32 // registered and alive, sorted
-	Topics, Partitions        int
-	OfflinePartitions         int
-	UnderReplicatedPartitions int
-	At                        time.Time
-}
-
 // Access is how to reach the brokers; see substrate.Access.
 type Access struct {
 	Seeds             []string
 	Dial              func(ctx context.Context, network, address string) (net.Conn, error)
 	Tenants, Gateways string
+	Controllers       map[int32]string
 }
 
 // Opener opens a cluster. changed is called, from any goroutine, when a followed topic has new records.

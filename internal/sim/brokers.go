@@ -17,6 +17,7 @@ import (
 // session is one satellite's view of a physical cluster from inside: a brokers.Cluster.
 type session struct {
 	cluster   *cluster
+	kafka     brokers.Cluster // of cluster.kafka
 	process   *process
 	nudge     func()
 	following map[string]bool
@@ -32,7 +33,7 @@ func (s *site) open(p *process) brokers.Opener {
 		if p.dead || c == nil {
 			return nil, orrery.Errorf(orrery.Unavailable, "the brokers of %s cannot be reached", id)
 		}
-		opened := &session{cluster: c, process: p, nudge: changed, following: map[string]bool{}, asked: map[string]bool{}}
+		opened := &session{cluster: c, kafka: c.kafka.Open(nil), process: p, nudge: changed, following: map[string]bool{}, asked: map[string]bool{}}
 		c.sessions = append(c.sessions, opened)
 		return opened, nil
 	}
@@ -75,22 +76,85 @@ func (s *session) writable() error {
 	return nil
 }
 
-// View implements brokers.Cluster.
-func (s *session) View(context.Context) (brokers.View, error) {
+// ask reads what Kafka knows of itself.
+func ask[T any](s *session, read func() (T, error)) (T, error) {
 	if err := s.reach(); err != nil {
-		return brokers.View{}, err
+		var none T
+		return none, err
 	}
-	v := brokers.View{Topics: len(s.cluster.topics), At: s.cluster.site.world.clock.now}
-	for _, b := range s.cluster.brokers {
-		if b.Running {
-			v.Brokers = append(v.Brokers, b.Node)
-		}
+	s.cluster.catchUpWithLeaders()
+	return read()
+}
+
+// command has Kafka change something, which the process that asks for it may not live to hear of.
+func (s *session) command(do func() error) error {
+	if err := s.reach(); err != nil {
+		return err
 	}
-	for _, n := range s.cluster.data {
-		v.Topics += n
-	}
-	v.Partitions = v.Topics
-	return v, nil
+	s.cluster.catchUpWithLeaders()
+	return s.process.effect(do)
+}
+
+// View implements brokers.Cluster.
+func (s *session) View(ctx context.Context) (brokers.View, error) {
+	return ask(s, func() (brokers.View, error) { return s.kafka.View(ctx) })
+}
+
+// Partitions implements brokers.Cluster.
+func (s *session) Partitions(ctx context.Context) ([]brokers.Partition, error) {
+	return ask(s, func() ([]brokers.Partition, error) { return s.kafka.Partitions(ctx) })
+}
+
+// Configuration implements brokers.Cluster.
+func (s *session) Configuration(ctx context.Context, node int32) ([]brokers.Setting, error) {
+	return ask(s, func() ([]brokers.Setting, error) { return s.kafka.Configuration(ctx, node) })
+}
+
+// Features implements brokers.Cluster.
+func (s *session) Features(ctx context.Context) ([]brokers.Feature, error) {
+	return ask(s, func() ([]brokers.Feature, error) { return s.kafka.Features(ctx) })
+}
+
+// Reassign implements brokers.Cluster. Who moves data has to call FinishMoves of cluster.kafka.
+func (s *session) Reassign(ctx context.Context, moves []brokers.Move, bytesPerSecond int64) error {
+	return s.command(func() error { return s.kafka.Reassign(ctx, moves, bytesPerSecond) })
+}
+
+// EndReassignment implements brokers.Cluster.
+func (s *session) EndReassignment(ctx context.Context) (left int, err error) {
+	err = s.command(func() (err error) { left, err = s.kafka.EndReassignment(ctx); return err })
+	return left, err
+}
+
+// ElectPreferredLeaders implements brokers.Cluster.
+func (s *session) ElectPreferredLeaders(ctx context.Context) (left int, err error) {
+	err = s.command(func() (err error) { left, err = s.kafka.ElectPreferredLeaders(ctx); return err })
+	return left, err
+}
+
+// AlterConfiguration implements brokers.Cluster.
+func (s *session) AlterConfiguration(ctx context.Context, node int32, changes map[string]*string) error {
+	return s.command(func() error { return s.kafka.AlterConfiguration(ctx, node, changes) })
+}
+
+// FinalizeFeatures implements brokers.Cluster.
+func (s *session) FinalizeFeatures(ctx context.Context, levels map[string]int16) error {
+	return s.command(func() error { return s.kafka.FinalizeFeatures(ctx, levels) })
+}
+
+// RemoveVoter implements brokers.Cluster.
+func (s *session) RemoveVoter(ctx context.Context, node int32, directory string) error {
+	return s.command(func() error { return s.kafka.RemoveVoter(ctx, node, directory) })
+}
+
+// AddVoter implements brokers.Cluster.
+func (s *session) AddVoter(ctx context.Context, node int32, directory string) error {
+	return s.command(func() error { return s.kafka.AddVoter(ctx, node, directory) })
+}
+
+// Unregister implements brokers.Cluster.
+func (s *session) Unregister(ctx context.Context, node int32) error {
+	return s.command(func() error { return s.kafka.Unregister(ctx, node) })
 }
 
 // PrepareStateTopics implements brokers.Cluster.
@@ -102,6 +166,7 @@ func (s *session) PrepareStateTopics(context.Context) error {
 		for _, name := range brokers.StateTopics {
 			if s.cluster.topics[name] == nil {
 				s.cluster.topics[name] = &stateTopic{}
+				s.cluster.kafka.AddTopic(name, 1)
 			}
 		}
 		return nil
@@ -185,6 +250,12 @@ func (s *session) Tail(name string) (records []brokers.Record, ready bool) {
 	return append(records, t.records...), true // all of these are written by satellites, and sorted behind the leases
 }
 
+// Each tenant has a topic of this name, behind its prefix, with so many partitions, besides those that are only counted.
+const (
+	tenantTopic      = "orders"
+	tenantPartitions = 6
+)
+
 // TenantTopics implements brokers.Cluster. Nobody appends to a tenant's topics after they were made.
 func (s *session) TenantTopics(context.Context) ([]brokers.TenantTopic, error) {
 	if err := s.reach(); err != nil {
@@ -192,7 +263,7 @@ func (s *session) TenantTopics(context.Context) ([]brokers.TenantTopic, error) {
 	}
 	var topics []brokers.TenantTopic
 	for _, prefix := range slices.Sorted(maps.Keys(s.cluster.data)) {
-		topics = append(topics, brokers.TenantTopic{Name: prefix + "orders", ID: prefix, Partitions: 6, End: 1000, Bytes: 1 << 20})
+		topics = append(topics, brokers.TenantTopic{Name: prefix + tenantTopic, ID: prefix, Partitions: tenantPartitions, End: 1000, Bytes: 1 << 20})
 	}
 	return topics, nil
 }
@@ -214,6 +285,7 @@ func (s *session) RemoveTenant(_ context.Context, prefix string) (left int, err 
 		c.data[prefix] -= min(c.data[prefix], mostRemovals)
 		if left = c.data[prefix]; left == 0 {
 			delete(c.data, prefix)
+			c.kafka.RemoveTopic(prefix + tenantTopic)
 		}
 		return nil
 	})
@@ -222,6 +294,7 @@ func (s *session) RemoveTenant(_ context.Context, prefix string) (left int, err 
 
 // Close implements brokers.Cluster.
 func (s *session) Close() {
+	s.kafka.Close()
 	for i, other := range s.cluster.sessions {
 		if other == s {
 			s.cluster.sessions = append(s.cluster.sessions[:i:i], s.cluster.sessions[i+1:]...)
@@ -241,6 +314,7 @@ func (w *World) tenantsArrive(c *cluster, records []brokers.Record) {
 		prefix := string(tenancy.PrefixOf(id))
 		if json.Unmarshal(r.Value, &record) == nil && !record.Deleted && c.data[prefix] == 0 {
 			c.data[prefix] = 1 + w.random.IntN(20*mostRemovals)
+			c.kafka.AddTopic(prefix+tenantTopic, tenantPartitions)
 		}
 	}
 }

@@ -3,11 +3,13 @@ package sim
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/brokers"
+	"github.com/orrery-kafka/orrery/internal/brokers/mem"
 	"github.com/orrery-kafka/orrery/internal/substrate"
 	"github.com/orrery-kafka/orrery/internal/tenancy"
 )
@@ -25,7 +27,10 @@ type cluster struct {
 	issued    time.Time // the gateways' certificate; zero: none
 	topics    map[string]*stateTopic
 	// data is how many topics and groups each tenant has, by its prefix.
-	data     map[string]int
+	data map[string]int
+	// kafka is what Kafka knows of itself: who is alive and has what. What is in the state topics is in topics.
+	kafka    *mem.Brokers
+	started  map[int]time.Time // brokers that are not in sync yet
 	sessions []*session
 }
 
@@ -52,9 +57,15 @@ type stateTopic struct {
 const certificateLife = 9 * 24 * time.Hour
 
 func newCluster(s *site, id string, spec orrery.PSCSpec) *cluster {
-	c := &cluster{site: s, id: id, spec: spec, topics: map[string]*stateTopic{}, data: map[string]int{}}
+	c := &cluster{site: s, id: id, spec: spec, topics: map[string]*stateTopic{}, data: map[string]int{}, started: map[int]time.Time{}}
+	var nodes []int32
 	for node := range int32(spec.Brokers) {
 		c.brokers = append(c.brokers, substrate.Broker{Node: node, Message: "it was not started yet"})
+		nodes = append(nodes, node)
+	}
+	c.kafka = mem.New(id, func() time.Time { return s.world.clock.now }, nodes...)
+	for _, node := range nodes {
+		c.kafka.SetAlive(node, false)
 	}
 	if !spec.Gateways {
 		return c
@@ -91,8 +102,34 @@ func (c *cluster) running() (n int) {
 	return n
 }
 
+// startBroker starts a broker, which is in sync a while later: when somebody asks, for nobody is told.
+func (c *cluster) startBroker(node int) {
+	if c.brokers[node].Running {
+		return
+	}
+	c.brokers[node].Running, c.brokers[node].Message = true, ""
+	c.kafka.SetAlive(int32(node), true)
+	c.started[node] = c.site.world.clock.now
+}
+
+// catchUpTime is how long a broker that has started copies what it missed.
+const catchUpTime = 2 * time.Second
+
+// catchUpWithLeaders brings brokers in sync that have run for long enough.
+func (c *cluster) catchUpWithLeaders() {
+	for _, node := range slices.Sorted(maps.Keys(c.started)) {
+		started := c.started[node]
+		if c.site.world.clock.now.Sub(started) >= catchUpTime {
+			c.kafka.CatchUp(int32(node))
+			delete(c.started, node)
+		}
+	}
+}
+
 // stopBroker ends a broker, and the gateway that stands beside it.
 func (c *cluster) stopBroker(node int, why string) {
+	c.kafka.SetAlive(int32(node), false)
+	delete(c.started, node)
 	c.brokers[node].Running, c.brokers[node].Message = false, why
 	if node < len(c.gateways) {
 		c.stopGateway(node, "its broker does not run")

@@ -121,7 +121,7 @@ func (s *site) carryOut(id string, a substrate.Action) error {
 		if s.faults.full {
 			return orrery.Errorf(orrery.Unavailable, "no space left on device")
 		}
-		c.brokers[node].Running, c.brokers[node].Message = true, ""
+		c.startBroker(node)
 	case substrate.StopBroker:
 		c.stopBroker(node, "it was stopped")
 	case substrate.StartGateway:

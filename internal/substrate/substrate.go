@@ -115,4 +115,6 @@ type Access struct {
 	// Tenants and Gateways are the principals, such as User:tenants, that the gateways have for tenants' traffic and
 	// for their own; the brokers let them do what their ACLs say. Empty where the engine does not ask.
 	Tenants, Gateways string
+	// Controllers are the addresses (HOST:PORT) of the controllers' listeners, by node; empty where the engine has none.
+	Controllers map[int32]string
 }

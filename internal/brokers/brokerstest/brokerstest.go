@@ -70,11 +70,23 @@ func testView(t *testing.T, e Engine) {
 		t.Fatal(err)
 	}
 	want := brokers.View{Brokers: e.Nodes(), Topics: 2, Partitions: 5}
-	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(brokers.View{}, "At", "Controller")); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(brokers.View{}, "At", "Controller", "Nodes", "Quorum")); diff != "" {
 		t.Error(diff)
 	}
 	if !slices.Contains(e.Nodes(), got.Controller) {
 		t.Errorf("the controller is %d; the brokers are %v", got.Controller, e.Nodes())
+	}
+	var nodes []int32
+	leaders, preferred, replicas := 0, 0, 0
+	for _, n := range got.Nodes {
+		nodes = append(nodes, n.Node)
+		leaders, preferred, replicas = leaders+n.Leaders, preferred+n.PreferredLeaders, replicas+n.Replicas
+		if !n.Alive || n.OutOfSync != 0 || n.Critical != n.AlwaysCritical {
+			t.Errorf("in good health %+v", n)
+		}
+	}
+	if !slices.Equal(nodes, e.Nodes()) || leaders != 5 || preferred != 5 || replicas < 5 {
+		t.Errorf("the nodes are %+v", got.Nodes)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -38,6 +39,10 @@ type Cluster struct {
 	open      context.Context // lasts until Close
 	end       context.CancelFunc
 	following sync.WaitGroup
+
+	answered  atomic.Int32            // the seed that answered last
+	quorum    atomic.Pointer[bool]    // whether the engine has one, once it is known
+	minInSync atomic.Pointer[minimum] // nil until the first View
 
 	mu   sync.Mutex // guards tail
 	tail *tail      // nil until the first Tail

@@ -223,7 +223,15 @@ func TestViewOfUnhealthyPartitions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := brokers.View{Controller: 1, Brokers: []int32{0, 1, 2}, Topics: 1, Partitions: 3, OfflinePartitions: 1, UnderReplicatedPartitions: 2, At: got.At}
+	want := brokers.View{Controller: 1, Brokers: []int32{0, 1, 2}, Topics: 1, Partitions: 3, OfflinePartitions: 1, UnderReplicatedPartitions: 2, Quorum: brokers.Quorum{Leader: -1}, At: got.At}
+	// Nobody has heard of min.insync.replicas of this topic, so that each replica counts as needed.
+	for node, n := range []brokers.NodeView{{Leaders: 2, PreferredLeaders: 3, OutOfSync: 1}, {OutOfSync: 1}, {OutOfSync: 2}} {
+		n.Node, n.Alive, n.Rack, n.Replicas, n.Critical, n.CriticalExample, n.AlwaysCritical = int32(node), true, got.Nodes[node].Rack, 3, 3, "lkc-1_a-0", 1
+		if node == 2 {
+			n.Critical = 2
+		}
+		want.Nodes = append(want.Nodes, n)
+	}
 	if !cmp.Equal(got, want) {
 		t.Error(cmp.Diff(want, got))
 	}

@@ -24,7 +24,7 @@ func (c *Cluster) metadata(ctx context.Context, topics ...string) (*kmsg.Metadat
 		topic.Topic = kmsg.StringPtr(name)
 		request.Topics = append(request.Topics, topic)
 	}
-	response, err := request.RequestWith(ctx, c.client)
+	response, err := ask(ctx, c, request)
 	if err != nil {
 		return nil, fmt.Errorf("reading metadata: %w", err)
 	}

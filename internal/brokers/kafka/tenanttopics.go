@@ -38,9 +38,16 @@ func (c *Cluster) TenantTopics(ctx context.Context) ([]brokers.TenantTopic, erro
 	if err != nil && allFailed(err) {
 		return nil, c.wrap("asking where the tenants' topics end", err)
 	}
-	sizes, err := c.sizes(ctx, names)
+	sizes, err := c.sizes(ctx, func(topic string) bool { return strings.HasPrefix(topic, brokers.PrefixTenants) })
 	if err != nil {
 		return nil, c.wrap("asking how large the tenants' topics are", err)
+	}
+	largest := map[string]map[int32]int64{}
+	for r, size := range sizes {
+		if largest[r.topic] == nil {
+			largest[r.topic] = map[int32]int64{}
+		}
+		largest[r.topic][r.number] = max(largest[r.topic][r.number], size)
 	}
 	for i := range topics {
 		t := &topics[i]
@@ -52,7 +59,7 @@ func (c *Cluster) TenantTopics(ctx context.Context) ([]brokers.TenantTopic, erro
 			}
 			t.End += end.Offset
 		}
-		for _, size := range sizes[t.Name] {
+		for _, size := range largest[t.Name] {
 			t.Bytes += size
 		}
 	}
@@ -65,20 +72,24 @@ func allFailed(err error) bool {
 	return !errors.As(err, &shards) || shards.AllFailed
 }
 
-// sizes returns the size of the largest replica of each partition, by topic.
-func (c *Cluster) sizes(ctx context.Context, names []string) (map[string]map[int32]int64, error) {
+// replica is one copy of a partition.
+type replica struct {
+	topic  string
+	number int32
+	node   int32
+}
+
+// sizes returns the sizes of the replicas of some topics; those on a broker that does not answer are missing.
+func (c *Cluster) sizes(ctx context.Context, of func(topic string) bool) (map[replica]int64, error) {
 	described, err := c.admin.DescribeAllLogDirs(ctx, nil)
 	if err != nil && allFailed(err) {
 		return nil, err
 	}
-	sizes := make(map[string]map[int32]int64, len(names))
-	for _, name := range names {
-		sizes[name] = map[int32]int64{}
-	}
+	sizes := map[replica]int64{}
 	described.Each(func(d kadm.DescribedLogDir) {
 		d.Topics.Each(func(p kadm.DescribedLogDirPartition) {
-			if of := sizes[p.Topic]; of != nil && !p.IsFuture {
-				of[p.Partition] = max(of[p.Partition], p.Size)
+			if !p.IsFuture && of(p.Topic) {
+				sizes[replica{p.Topic, p.Partition, d.Broker}] = p.Size
 			}
 		})
 	})

@@ -20,7 +20,7 @@ const maxRemovals = 200
 
 // Fleet is the physical clusters by id; one that is asked for and missing is made.
 type Fleet struct {
-	// Now is the clock of all clusters; nil leaves times zero.
+	// Now is the clock of all clusters; nil stands still.
 	Now func() time.Time
 
 	mu       sync.Mutex
@@ -35,24 +35,28 @@ func (f *Fleet) Cluster(id string) *Brokers {
 		f.clusters = map[string]*Brokers{}
 	}
 	if f.clusters[id] == nil {
-		f.clusters[id] = &Brokers{id: id, now: f.Now, topics: map[string]*topic{}, groups: map[string]int{}, view: brokers.View{Brokers: []int32{0, 1, 2}}}
+		f.clusters[id] = New(id, f.Now, 0, 1, 2)
 	}
 	return f.clusters[id]
 }
 
 // Open is a [brokers.Opener].
 func (f *Fleet) Open(physicalClusterID string, _ brokers.Access, changed func()) (brokers.Cluster, error) {
-	return f.Cluster(physicalClusterID).open(changed)
+	return f.Cluster(physicalClusterID).Open(changed), nil
 }
 
-// Brokers is one physical cluster. It is safe for concurrent use. It begins with brokers 0, 1 and 2 in good
-// health and no topics.
+// Brokers is one physical cluster. It is safe for concurrent use.
 type Brokers struct {
 	id  string
 	now func() time.Time
 
 	mu       sync.Mutex
-	view     brokers.View
+	nodes    map[int32]*node // that were ever registered, and controllers
+	quorum   brokers.Quorum
+	settings map[int32]map[string]string // that were changed, by node or brokers.ClusterWide
+	static   map[string]string
+	features []brokers.Feature // by name
+	throttle int64
 	topics   map[string]*topic
 	made     int            // topics, so far
 	groups   map[string]int // members by name
@@ -63,18 +67,27 @@ type Brokers struct {
 }
 
 type topic struct {
-	partitions int
+	partitions []brokers.Partition
+	minInSync  int
 	made       int              // is its id
 	end, bytes int64            // of a topic of a tenant
 	records    []brokers.Record // of a state topic
 	next       int64
 }
 
-// SetView sets what View reports of brokers, controller and replication; topics and partitions are counted.
-func (b *Brokers) SetView(view brokers.View) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.view = view
+// New makes a physical cluster of these nodes in good health and without topics. The first three brokers are controllers
+// too, unless nodes from [orrery.FirstController] on are. now may be nil: then it is always the same time.
+func New(id string, now func() time.Time, nodes ...int32) *Brokers {
+	if now == nil {
+		now = func() time.Time { return time.Unix(0, 0) }
+	}
+	b := &Brokers{
+		id: id, now: now, nodes: map[int32]*node{}, topics: map[string]*topic{}, groups: map[string]int{},
+		settings: map[int32]map[string]string{}, static: map[string]string{},
+		features: []brokers.Feature{{Name: "metadata.version", Finalized: 1, Min: 1, Max: 1}},
+	}
+	b.register(nodes)
+	return b
 }
 
 // FailNext makes the next calls return these errors, one each.
@@ -108,8 +121,14 @@ func (b *Brokers) StallTails(stalled bool) {
 func (b *Brokers) AddTopic(name string, partitions int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.made++
-	b.topics[name] = &topic{partitions: partitions, made: b.made}
+	b.addTopic(name, partitions)
+}
+
+// RemoveTopic removes a topic.
+func (b *Brokers) RemoveTopic(name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.topics, name)
 }
 
 // SetAppended sets how many records were ever appended to a topic that there is, and how large it is; records of -1 are
@@ -156,12 +175,13 @@ func (b *Brokers) notify(topic string) {
 	}
 }
 
-func (b *Brokers) open(changed func()) (brokers.Cluster, error) {
+// Open returns the cluster seen from inside; changed, which may be nil, is called when a followed topic has new records.
+func (b *Brokers) Open(changed func()) brokers.Cluster {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := &session{b: b, changed: changed, followed: map[string]bool{}}
 	b.sessions = append(b.sessions, s)
-	return s, nil
+	return s
 }
 
 // session is a [brokers.Cluster].
@@ -191,25 +211,6 @@ func (s *session) begin(ctx context.Context, what string) (err error) {
 	return nil
 }
 
-// View returns what SetView set.
-func (s *session) View(ctx context.Context) (brokers.View, error) {
-	err := s.begin(ctx, "reading metadata")
-	defer s.b.mu.Unlock()
-	if err != nil {
-		return brokers.View{}, err
-	}
-	view := s.b.view
-	view.Brokers = slices.Clone(view.Brokers)
-	view.Topics = len(s.b.topics)
-	for _, t := range s.b.topics {
-		view.Partitions += t.partitions
-	}
-	if s.b.now != nil {
-		view.At = s.b.now()
-	}
-	return view, nil
-}
-
 // PrepareStateTopics makes the state topics that are missing.
 func (s *session) PrepareStateTopics(ctx context.Context) error {
 	err := s.begin(ctx, "creating the state topics")
@@ -219,7 +220,7 @@ func (s *session) PrepareStateTopics(ctx context.Context) error {
 	}
 	for _, name := range brokers.StateTopics {
 		if s.b.topics[name] == nil {
-			s.b.topics[name] = &topic{partitions: 1}
+			s.b.addTopic(name, 1)
 		}
 	}
 	return nil
@@ -320,7 +321,7 @@ func (s *session) TenantTopics(ctx context.Context) ([]brokers.TenantTopic, erro
 	var topics []brokers.TenantTopic
 	for _, name := range slices.Sorted(maps.Keys(s.b.topics)) {
 		if t := s.b.topics[name]; strings.HasPrefix(name, brokers.PrefixTenants) {
-			topics = append(topics, brokers.TenantTopic{Name: name, ID: fmt.Sprint(t.made), Partitions: t.partitions, End: t.end, Bytes: t.bytes})
+			topics = append(topics, brokers.TenantTopic{Name: name, ID: fmt.Sprint(t.made), Partitions: len(t.partitions), End: t.end, Bytes: t.bytes})
 		}
 	}
 	return topics, nil
