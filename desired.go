@@ -15,7 +15,9 @@ const (
 	DesiredIdentityProvider     = "identity-provider"     // id pkc-…/op-…; content tenancy.IdentityProvider
 	DesiredIdentityPool         = "identity-pool"         // id pkc-…/pool-…; content tenancy.IdentityPool
 	DesiredCertificateAuthority = "certificate-authority" // id pkc-…/op-…; content tenancy.CertificateAuthority
+	DesiredCertificates         = "certificates"          // id sat-…; content SatelliteCertificates
 	ReportSatellite             = "satellite"             // status only: id sat-…; content Satellite
+	ReportLease                 = "lease"                 // status only: id sat-…; content Lease
 )
 
 // Desired is the mothership's outbox: one record of desired state for one satellite, with what was published of

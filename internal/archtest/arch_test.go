@@ -39,6 +39,7 @@ var allowed = map[string][]string{
 	"internal/link/linktest":           {"internal/link", "internal/poll"},
 	"internal/link/kafka":              {"internal/link"},
 	"internal/link/mem":                {"internal/link"},
+	"internal/link/door":               {"internal/link/kafka"}, // who may do what at the link's topics is said there
 	"internal/substrate":               {},
 	"internal/substrate/substratetest": {"internal/substrate", "internal/poll"},
 	"internal/substrate/kube":          {"internal/substrate", "internal/pki", "internal/balancer", "internal/dns"},

@@ -27,12 +27,22 @@ const (
 // missing, cannot be read, does not parse, or does not belong to the other, it fails and says what to do: a new
 // root is never made over an old one, because every client that trusts the old one would be cut off.
 func OpenRoot(dir string, now time.Time) (*Authority, error) {
+	return openRoot(dir, "Orrery root CA", now)
+}
+
+// OpenLinkAuthority opens, as OpenRoot does, the authority in dir that says who is who on the link. It is apart from the
+// root, for an authority that a satellite holds must not be able to make another satellite's identity.
+func OpenLinkAuthority(dir string, now time.Time) (*Authority, error) {
+	return openRoot(dir, "Orrery link CA", now)
+}
+
+func openRoot(dir, commonName string, now time.Time) (*Authority, error) {
 	fresh, err := empty(dir)
 	if err != nil {
 		return nil, err
 	}
 	if fresh {
-		certificate, key, err := newRoot("Orrery root CA", now)
+		certificate, key, err := newRoot(commonName, now)
 		if err != nil {
 			return nil, err
 		}
@@ -78,7 +88,7 @@ func OpenIntermediate(dir string, parent *Authority, commonName string, permitte
 	if err != nil {
 		return nil, fmt.Errorf("pki: making an intermediate key: %w", err)
 	}
-	certificate, err := parent.signIntermediate(commonName, key, permitted, now)
+	certificate, err := parent.signIntermediate(commonName, &key.PublicKey, permitted, now)
 	if err != nil {
 		return nil, err
 	}
@@ -155,17 +165,25 @@ func loadKey(path string) (*ecdsa.PrivateKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pki: reading the key: %w", err)
 	}
+	key, err := parseKey(keyPEM)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s is damaged", err, path)
+	}
+	return key, nil
+}
+
+func parseKey(keyPEM []byte) (*ecdsa.PrivateKey, error) {
 	block, _ := pem.Decode(keyPEM)
 	if block == nil {
-		return nil, fmt.Errorf("pki: %s holds no PEM key: it is damaged", path)
+		return nil, errors.New("pki: there is no key in PEM")
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
-		return nil, fmt.Errorf("pki: %s is damaged: %w", path, err)
+		return nil, fmt.Errorf("pki: reading a key: %w", err)
 	}
 	key, ok := parsed.(*ecdsa.PrivateKey)
 	if !ok || key.Curve != elliptic.P256() {
-		return nil, fmt.Errorf("pki: %s is not an ECDSA P-256 key", path)
+		return nil, errors.New("pki: it is not an ECDSA P-256 key")
 	}
 	return key, nil
 }

@@ -179,7 +179,10 @@ func newRoot(commonName string, now time.Time) (*x509.Certificate, *ecdsa.Privat
 
 // signIntermediate signs a key as an authority for the permitted names only: a client refuses what it signs for
 // any other name. The constraint on an IP address is exactly that address.
-func (a *Authority) signIntermediate(commonName string, key *ecdsa.PrivateKey, permitted Names, now time.Time) (*x509.Certificate, error) {
+func (a *Authority) signIntermediate(commonName string, key *ecdsa.PublicKey, permitted Names, now time.Time) (*x509.Certificate, error) {
+	if len(permitted.DNS) == 0 || len(permitted.IPs) == 0 { // what is not constrained at all would be free
+		return nil, errors.New("pki: an authority needs at least one DNS name and one IP address that it may sign for")
+	}
 	expires := now.Add(IntermediateLifetime)
 	if a.certificate.NotAfter.Before(expires) {
 		expires = a.certificate.NotAfter
@@ -195,7 +198,7 @@ func (a *Authority) signIntermediate(commonName string, key *ecdsa.PrivateKey, p
 	for _, ip := range permitted.IPs {
 		template.PermittedIPRanges = append(template.PermittedIPRanges, exactly(ip))
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, &key.PublicKey, a.key)
+	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, key, a.key)
 	if err != nil {
 		return nil, fmt.Errorf("pki: signing the intermediate %q: %w", commonName, err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -40,7 +39,7 @@ type publisher struct {
 }
 
 func newPublisher(client *kgo.Client, admin *kadm.Client, topic string) *publisher {
-	p := &publisher{client: client, admin: admin, topic: topic, transactionalID: "orrery-" + strings.Replace(topic, ".", "-", 1),
+	p := &publisher{client: client, admin: admin, topic: topic, transactionalID: transactionalID(topic),
 		turn: make(chan struct{}, 1), producerID: -1, epoch: -1, coordinator: -1, leader: -1}
 	p.turn <- struct{}{}
 	return p
