@@ -76,7 +76,9 @@ func (r *relay) checkMetadata(request *kmsg.MetadataRequest) (kmsg.Response, err
 		topic.Topic, topic.ErrorCode = t.Topic, topicRefused
 		refused.Topics = append(refused.Topics, topic)
 	}
-	if slices.ContainsFunc(request.Topics, func(t kmsg.MetadataRequestTopic) bool { return t.Topic == nil || !r.topic(*t.Topic, kmsg.ACLOperationDescribe) }) {
+	if slices.ContainsFunc(request.Topics, func(t kmsg.MetadataRequestTopic) bool {
+		return t.Topic == nil || !r.topic(*t.Topic, kmsg.ACLOperationDescribe)
+	}) {
 		return refused, nil
 	}
 	return nil, nil // without topics it asks for all: what it may not know is left out of the answer
