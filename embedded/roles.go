@@ -18,9 +18,6 @@ import (
 	"github.com/orrery-kafka/orrery/internal/rest"
 )
 
-// loopSatellite is the satellite's only loop; the mothership's have names of its own.
-const loopSatellite = "satellite"
-
 func (s *Server) openMothership(ctx context.Context) (err error) {
 	s.mothership, err = mothership.New(mothership.Config{
 		Store: s.store, Desired: s.link, Statuses: s.link, Random: rand.Reader, Now: time.Now,

@@ -5,26 +5,17 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
-	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-
 	"github.com/orrery-kafka/orrery"
-	"github.com/orrery-kafka/orrery/internal/gateway"
 	kafkalink "github.com/orrery-kafka/orrery/internal/link/kafka"
-	"github.com/orrery-kafka/orrery/internal/logfile"
 	"github.com/orrery-kafka/orrery/internal/mothership"
-	"github.com/orrery-kafka/orrery/internal/satellite"
 	"github.com/orrery-kafka/orrery/internal/store"
 	"github.com/orrery-kafka/orrery/internal/store/sqlite"
 	"github.com/orrery-kafka/orrery/internal/substrate/inproc"
@@ -68,57 +59,32 @@ type Config struct {
 
 // Server is every role in one process. Open starts one.
 type Server struct {
-	config    Config
-	log       *slog.Logger
-	directory *directory
-	root      *rootAuthority
-	registry  *prometheus.Registry
-	changed   *broadcast
-	nudges    map[string]nudge // by loop; never written after Open began
+	*host
+	*worker
+	config  Config
+	root    *rootAuthority
+	changed *broadcast
 
 	store      store.Store
-	substrate  *inproc.Substrate
-	satellite  *satellite.Satellite
 	link       *kafkalink.Link // the mothership's end
 	mothership *mothership.Mothership
-	pages      gatewayPages
 	admin      admin
 	plain      net.Listener
 	tls        net.Listener
 	api        *http.Server
-
-	ctx     context.Context // of the loops
-	cancel  context.CancelFunc
-	failed  chan error
-	closers []func(context.Context) error // in the order of opening
-	once    sync.Once
-	closed  error
 }
 
 // Open starts a server and returns once its API answers. An error says what to do about it; nothing stays open
 // then. The server runs until Close.
 func Open(ctx context.Context, config Config) (*Server, error) {
 	config.Listen = cmp.Or(config.Listen, DefaultListen)
-	if config.Logger == nil {
-		config.Logger = slog.New(slog.DiscardHandler)
-	}
-	s := &Server{
-		config: config, log: config.Logger, registry: prometheus.NewRegistry(), changed: newBroadcast(),
-		nudges: map[string]nudge{}, failed: make(chan error, 1),
-	}
-	for _, name := range []string{loopSatellite, mothership.LoopPlace, mothership.LoopCompose, mothership.LoopPublish, mothership.LoopCollect, mothership.LoopSettle} {
-		s.nudges[name] = make(nudge, 1)
-	}
-	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	h := newHost(ctx, config.Logger, loopSatellite, mothership.LoopPlace, mothership.LoopCompose, mothership.LoopPublish, mothership.LoopCollect, mothership.LoopSettle)
+	s := &Server{host: h, config: config, changed: newBroadcast()}
+	h.announce = s.changed.announce
 	ctx, stop := context.WithTimeout(ctx, openTimeout)
 	defer stop()
-	for _, open := range []func(context.Context) error{
-		s.openDirectory, s.openListeners, s.openStore, s.openSubstrate, s.openSatellite, s.openLink, s.openMothership, s.serve,
-	} {
-		if err := open(ctx); err != nil {
-			return nil, errors.Join(err, s.Close(context.WithoutCancel(ctx)))
-		}
+	if err := h.open(ctx, s.openDirectory, s.openListeners, s.openStore, s.openWorker, s.openLink, s.openMothership, s.serve); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
@@ -140,38 +106,8 @@ func (s *Server) AdminKeyID() string { return s.admin.keyID }
 // AdminEnvFile is the file with the administrator's key and secret, mode 0600.
 func (s *Server) AdminEnvFile() string { return s.directory.join("admin.env") }
 
-// CAFile is the certificate that Kafka clients have to trust.
-func (s *Server) CAFile() string { return s.directory.join("ca.pem") }
-
 // Substrate is the brokers' substrate, with its fault switch.
 func (s *Server) Substrate() *inproc.Substrate { return s.substrate }
-
-// Wait returns nil when ctx ends, and an error when the server cannot go on.
-func (s *Server) Wait(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return nil
-	case err := <-s.failed:
-		return err
-	}
-}
-
-// Close ends the server in the opposite order of its start: first what takes requests, last what keeps data. It
-// returns once everything is on disk. A second call returns what the first did.
-func (s *Server) Close(ctx context.Context) error {
-	s.once.Do(func() {
-		s.changed.announce() // whoever waits in a request learns that it ends
-		var problems []error
-		for i := len(s.closers) - 1; i >= 0; i-- {
-			problems = append(problems, s.closers[i](ctx))
-		}
-		s.cancel()
-		s.closed = errors.Join(problems...)
-	})
-	return s.closed
-}
-
-func (s *Server) onClose(f func(context.Context) error) { s.closers = append(s.closers, f) }
 
 func (s *Server) openDirectory(context.Context) (err error) {
 	if s.directory, err = openDirectory(s.config.Dir); err != nil {
@@ -221,31 +157,28 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 	return nil
 }
 
-func (s *Server) openSubstrate(context.Context) error {
+// openWorker starts the satellite beside the mothership, and waits until pkc-control runs.
+func (s *Server) openWorker(ctx context.Context) error {
 	authority, err := s.openIntermediate(s.root.signer.Load())
 	if err != nil {
 		return err
 	}
-	audit, err := logfile.Open(s.directory.join("audit.log"), logfile.Default())
-	if err != nil {
-		return directoryError(s.directory.path, err)
-	}
-	s.onClose(func(context.Context) error { return audit.Close() })
-	shared := sharedByGateways{login: s.config.Login, topics: &topicVersions{}, journal: gateway.NewJournal(), pages: &s.pages, audit: slog.New(slog.NewJSONHandler(audit, nil))}
-	s.substrate, err = inproc.New(inproc.Config{
-		Dir: s.directory.join("clusters"), PortsFrom: s.config.KafkaPortFirst, PortsTo: s.config.KafkaPortLast, Authority: authority,
-		StartGateway: func(ctx context.Context, spec inproc.GatewaySpec) (inproc.Gateway, error) {
-			return startGateway(ctx, spec, shared, s.registry, s.log)
-		},
-		Changed: func(string) { s.nudge(loopSatellite) },
-		Now:     time.Now,
-		Logger:  s.log,
-	})
+	local, err := s.localPSCs()
 	if err != nil {
 		return err
 	}
-	s.onClose(func(context.Context) error { return s.substrate.Close() })
-	return nil
+	s.worker = &worker{host: s.host, config: workerConfig{
+		about: orrery.Satellite{
+			ID: s.directory.choices.SatelliteID, Cloud: anyOf(s.config.Cloud), Region: anyOf(s.config.Region),
+			Engine: orrery.EngineEmbedded, Substrate: "inproc", Version: s.config.Version, Capacity: capacity,
+		},
+		authority: authority, local: local, portFirst: s.config.KafkaPortFirst, portLast: s.config.KafkaPortLast,
+		identityProviderNetworks: s.config.IdentityProviderNetworks, identityProviderCAs: s.config.IdentityProviderCAs, login: s.config.Login,
+	}}
+	if err := s.worker.open(); err != nil {
+		return err
+	}
+	return s.worker.await(ctx, controlCluster)
 }
 
 // openLink opens both ends of the link over the topics of pkc-control.
@@ -268,35 +201,4 @@ func (s *Server) openLink(ctx context.Context) error {
 	s.onClose(func(context.Context) error { below.Close(); return nil })
 	s.satellite.Connect(below, below)
 	return nil
-}
-
-// nudge wakes a loop; one that does not run yet takes its nudge when it starts.
-func (s *Server) nudge(name string) { s.nudges[name].give() }
-
-// startLoops runs steps until Close. The loops of a group end before what was opened before them closes.
-func (s *Server) startLoops(loops ...*loop) {
-	ctx, cancel := context.WithCancel(s.ctx)
-	var running sync.WaitGroup
-	for _, l := range loops {
-		running.Go(func() {
-			if err := l.run(ctx, s.log); err != nil {
-				s.fail(fmt.Errorf("the loop %s cannot go on: %w", l.name, err))
-			}
-		})
-	}
-	s.onClose(func(context.Context) error { cancel(); running.Wait(); return nil })
-}
-
-func (s *Server) fail(err error) {
-	select {
-	case s.failed <- err:
-	default:
-	}
-}
-
-func ignoreClosed(err error) error {
-	if errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF) {
-		return nil
-	}
-	return err
 }

@@ -1,0 +1,151 @@
+package embedded
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/orrery-kafka/orrery"
+	"github.com/orrery-kafka/orrery/internal/brokers/kafka"
+	"github.com/orrery-kafka/orrery/internal/gateway"
+	"github.com/orrery-kafka/orrery/internal/jwks"
+	"github.com/orrery-kafka/orrery/internal/link"
+	"github.com/orrery-kafka/orrery/internal/logfile"
+	"github.com/orrery-kafka/orrery/internal/pki"
+	"github.com/orrery-kafka/orrery/internal/satellite"
+	"github.com/orrery-kafka/orrery/internal/substrate/inproc"
+)
+
+// capacity is what one process with the embedded engine can carry. Every active partition takes two file
+// descriptors, and a process has some 20,000.
+var capacity = orrery.Capacity{
+	LogicalClusters: 2000, Partitions: 8000, Connections: 5000, Brokers: 300,
+	IngressBytesPerSecond: 500e6, EgressBytesPerSecond: 500e6, StorageBytes: 100 << 40,
+}
+
+// meterPeriod is how often what tenants use is added up and reported.
+const meterPeriod = 5 * time.Second
+
+// loopSatellite is the satellite's only loop; the mothership's have names of its own.
+const loopSatellite = "satellite"
+
+// worker runs physical clusters: a substrate and the satellite above it, in the mothership's process or in its own.
+type worker struct {
+	*host
+	config    workerConfig
+	pages     gatewayPages
+	substrate *inproc.Substrate
+	satellite *satellite.Satellite
+	stepped   chan struct{} // one token: a step of the satellite has ended
+}
+
+// workerConfig is what a worker is made of.
+type workerConfig struct {
+	about     orrery.Satellite
+	authority *pki.Authority
+	local     []satellite.Local
+	// listen is the address of gateways and balancers, "" 127.0.0.1; names is what their certificates are for.
+	listen                   string
+	names                    pki.Names
+	portFirst, portLast      int
+	identityProviderNetworks []netip.Prefix
+	identityProviderCAs      *x509.CertPool
+	login                    Login
+}
+
+// open starts the substrate and the satellite, which has no link yet.
+func (w *worker) open() error {
+	for _, d := range []string{"local", "ledger"} {
+		if err := os.MkdirAll(w.directory.join("satellite", d), 0o700); err != nil {
+			return directoryError(w.directory.path, err)
+		}
+	}
+	if err := w.openSubstrate(); err != nil {
+		return err
+	}
+	keys := jwks.New(jwks.Config{
+		Networks: w.config.identityProviderNetworks, RootCAs: w.config.identityProviderCAs,
+		Changed: func() { w.nudge(loopSatellite) },
+	})
+	w.onClose(func(context.Context) error { keys.Close(); return nil })
+	var err error
+	w.satellite, err = satellite.New(satellite.Config{
+		Satellite: w.config.about,
+		Ledger:    satellite.Directory(w.directory.join("satellite", "ledger")), Substrate: w.substrate, Open: kafka.Opener(w.log), Local: w.config.local,
+		MeterPeriod: meterPeriod, Keys: keys, Changed: func() { w.nudge(loopSatellite); w.announce() }, Logger: w.log,
+	})
+	if err != nil {
+		return err
+	}
+	w.onClose(func(context.Context) error { w.satellite.Close(); return nil })
+	w.stepped = make(chan struct{}, 1)
+	w.startLoops(&loop{
+		name: loopSatellite, woken: w.nudges[loopSatellite], final: func(err error) bool { return errors.Is(err, link.ErrFenced) },
+		step: func(ctx context.Context, now time.Time) (time.Time, error) {
+			next, err := w.satellite.Step(ctx, now)
+			nudge(w.stepped).give()
+			return next, err
+		},
+	})
+	return nil
+}
+
+func (w *worker) openSubstrate() error {
+	audit, err := logfile.Open(w.directory.join("audit.log"), logfile.Default())
+	if err != nil {
+		return directoryError(w.directory.path, err)
+	}
+	w.onClose(func(context.Context) error { return audit.Close() })
+	shared := sharedByGateways{
+		login: w.config.login, topics: &topicVersions{}, journal: gateway.NewJournal(), pages: &w.pages, audit: slog.New(slog.NewJSONHandler(audit, nil)),
+	}
+	w.substrate, err = inproc.New(inproc.Config{
+		Dir: w.directory.join("clusters"), Host: w.config.listen, Names: w.config.names, PortsFrom: w.config.portFirst, PortsTo: w.config.portLast, Authority: w.config.authority,
+		StartGateway: func(ctx context.Context, spec inproc.GatewaySpec) (inproc.Gateway, error) {
+			return startGateway(ctx, spec, shared, w.registry, w.log)
+		},
+		Changed: func(string) { w.nudge(loopSatellite) },
+		Now:     time.Now,
+		Logger:  w.log,
+	})
+	if err != nil {
+		return err
+	}
+	w.onClose(func(context.Context) error { return w.substrate.Close() })
+	return nil
+}
+
+// await waits until a physical cluster runs that the satellite has by itself.
+func (w *worker) await(ctx context.Context, id string) error {
+	for {
+		select {
+		case <-w.stepped:
+		case <-ctx.Done():
+			return w.explain(id)
+		}
+		if status, ok := w.satellite.Status(id); ok && status.Ready(status.ObservedGeneration) {
+			return nil
+		}
+	}
+}
+
+// explain says why a physical cluster does not run.
+func (w *worker) explain(id string) error {
+	status, _ := w.satellite.Status(id)
+	reason := "nothing is known about it"
+	if c, ok := orrery.FindCondition(status.Conditions, orrery.ConditionReady); ok {
+		reason = c.Reason + ": " + c.Message
+	}
+	return orrery.Errorf(orrery.Unavailable, "the control plane's own Kafka, %s, did not start within %s: %s", id, openTimeout, reason)
+}
+
+func anyOf(name string) string {
+	if name == "" {
+		return "*"
+	}
+	return name
+}
