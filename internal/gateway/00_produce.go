@@ -19,6 +19,7 @@ import (
 // * Records are neither copied nor decompressed; of a batch only the fixed header is looked at: a transactional one
 // needs a transactional id in the request. Where the engine does not bind producer ids, the batch's must be the
 // transactional id's, and one without a transaction must not be a transactional id's (INVALID_PRODUCER_ID_MAPPING).
+// * While the broker's disk is almost full, KAFKA_STORAGE_ERROR, which clients try again (storage.go).
 // * What nothing is refused of takes the raw lane (rawproduce.go).
 // * acks=0 has no response; what would be an error in one closes the connection, as a broker does.
 //
@@ -34,6 +35,9 @@ func produce(ctx context.Context, s *session, r *kmsg.ProduceRequest) (step, err
 		code := transactionError
 		if code == 0 {
 			code = s.batchesError(ctx, r, t)
+		}
+		if code == 0 {
+			code = s.storageError()
 		}
 		if code == 0 {
 			code = s.translateTopic(ctx, authz.Write, r.Version >= 13, &t.Topic, t.TopicID)
@@ -91,6 +95,9 @@ func refusedProduce(t *kmsg.ProduceRequestTopic, code int16) kmsg.ProduceRespons
 	for _, p := range t.Partitions {
 		partition := kmsg.NewProduceResponseTopicPartition()
 		partition.Partition, partition.ErrorCode, partition.BaseOffset = p.Partition, code, -1
+		if code == storageFull.Code {
+			partition.ErrorMessage = &storageMessage
+		}
 		answer.Partitions = append(answer.Partitions, partition)
 	}
 	return answer

@@ -64,6 +64,9 @@ type Config struct {
 	// EvenShares leaves every gateway an even share of each tenant's quotas, wherever the tenant uses them. It is there to be
 	// compared with.
 	EvenShares bool
+	// Storage replaces how the gateway learns what room its broker's disk has; nil asks the broker, and looks at nothing on
+	// an embedded engine.
+	Storage    func(ctx context.Context) (Storage, error)
 	Registerer prometheus.Registerer // may be nil
 }
 
@@ -112,6 +115,7 @@ type Gateway struct {
 	audits    audits
 	slow      slowRequests
 	decided   decided
+	storage   storageWatch
 
 	mu            sync.Mutex
 	stopped       bool
@@ -167,7 +171,7 @@ func New(config Config) (*Gateway, error) {
 	g.quotas = tenantQuotas{start: time.Now(), state: &g.state, byTenant: map[string]*tenantQuota{}}
 	g.doorway = newDoorway(&g.config)
 	g.metadataVersions.ask, g.groups.ask = g.askMetadataVersion, g.askGroups
-	g.closer.gateway = g
+	g.closer.gateway, g.storage.gateway = g, g
 	metrics.tenants.present = func(id string) bool {
 		_, known := g.state.Load().tenant(id)
 		return known
@@ -215,6 +219,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 	renewing.Go(func() { g.lease.keep(ctx) })
 	renewing.Go(func() { g.meter.keep(ctx) })
+	renewing.Go(func() { g.storage.keep(ctx) })
 	defer renewing.Wait()
 	defer cancel()
 	close(g.ready)

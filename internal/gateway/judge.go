@@ -74,6 +74,11 @@ func (s *slot) settleFinding(request kmsg.Request, f finding) (recorded bool) {
 		entry.Kind, entry.Rule = EntryLimited, "limit"
 	case errorRequest:
 		entry.Kind = EntryRefused
+	case errorRetriable:
+		if f.code != storageFull.Code {
+			return false // it passes
+		}
+		entry.Kind, entry.Rule = EntryLimited, storageRule // so does this, but not by itself
 	default:
 		return false
 	}

@@ -28,6 +28,9 @@ type metrics struct {
 	topicIDLookups prometheus.Counter
 	panics         prometheus.Counter
 
+	storageFree, storageReserve prometheus.Gauge
+	storageRefused              prometheus.Counter
+
 	producersRefused prometheus.Counter
 	throttled        *prometheus.CounterVec // by quota
 
@@ -72,13 +75,16 @@ func newMetrics(config *Config, uses *tenantUses) (*metrics, error) {
 	m.telemetryBytes = counter("telemetry_bytes_total", "Bytes of clients' own metrics as they were pushed, compressed or not.")
 	m.throttled = prometheus.NewCounterVec(prometheus.CounterOpts{Name: metricPrefix + "throttle_seconds_total",
 		Help: "Time for which requests and connections were held back, or clients told to wait, by quota."}, []string{"quota"})
+	m.storageFree = gauge("storage_free_bytes", "Room that the broker's disk has; 0 until it was looked at.")
+	m.storageReserve = gauge("storage_reserve_bytes", "Room below which clients' records are refused.")
+	m.storageRefused = counter("storage_refused_total", "Topics in Produce requests that were refused because the broker's disk is almost full.")
 	m.producersRefused = counter("producer_ids_refused_total", "New producer ids that tenants had to wait for.")
 	return m, m.register()
 }
 
 func (m *metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{m.connections, m.accepted, m.refused, m.requests, m.duration, m.requestBytes,
-		m.responseBytes, m.applied, m.malformed, m.leaseFailures, m.meterFailures, m.topicIDLookups, m.panics, m.telemetryPushes, m.telemetryBytes, m.producersRefused, m.throttled, m.errors, m.tenants, m.certificates}
+		m.responseBytes, m.applied, m.malformed, m.leaseFailures, m.meterFailures, m.topicIDLookups, m.panics, m.telemetryPushes, m.telemetryBytes, m.producersRefused, m.storageFree, m.storageReserve, m.storageRefused, m.throttled, m.errors, m.tenants, m.certificates}
 }
 
 func (m *metrics) register() error {

@@ -58,6 +58,7 @@ func neededAction(api int16, resourceType string) authz.Action {
 // remedies are what to do about errors that are not about rights.
 var remedies = map[int16]string{
 	kerr.PolicyViolation.Code:             "change the request as the reason says, or ask for a higher limit: `orrery kafka quota list` shows the limits",
+	kerr.KafkaStorageError.Code:           "nothing at the client, which tries again until delivery.timeout.ms: tell who runs the platform, who sees it too; or delete records, or shorten retention.ms",
 	kerr.ThrottlingQuotaExceeded.Code:     "wait and try again, or ask for a higher limit: `orrery kafka quota list` shows the limits",
 	kerr.GroupMaxSizeReached.Code:         "use fewer members, or another group",
 	kerr.MessageTooLarge.Code:             "send smaller batches (max.request.size, batch.size), or raise the topic's max.message.bytes",

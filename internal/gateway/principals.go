@@ -61,6 +61,8 @@ func ControlACLs() []ACL {
 		{Resource: kmsg.ACLResourceTypeGroup, Name: ofTenants, Prefixed: true, Operations: []kmsg.ACLOperation{
 			kmsg.ACLOperationDescribe, kmsg.ACLOperationDescribeConfigs,
 		}},
+		// How much room the broker's disk has.
+		{Resource: kmsg.ACLResourceTypeCluster, Name: "kafka-cluster", Operations: []kmsg.ACLOperation{kmsg.ACLOperationDescribe}},
 		// Whose a producer id is, where the engine does not see to it (Config.EmbeddedEngine).
 		{Resource: kmsg.ACLResourceTypeTransactionalId, Name: ofTenants, Prefixed: true, Operations: []kmsg.ACLOperation{
 			kmsg.ACLOperationDescribe,

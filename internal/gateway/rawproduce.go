@@ -64,6 +64,9 @@ func (c *connection) walkProduce(w *walker, in *inbound) (_ []mark, acks int16) 
 	if byID && topics > 1 && c.gateway.config.EmbeddedEngine || acks < -1 || acks > 1 || topics == 0 {
 		w.fail() // produceByName
 	}
+	if c.gateway.storage.full.Load() {
+		w.fail() // refused, and told why
+	}
 	for ; topics > 0 && !w.failed; topics-- {
 		var ok bool
 		if marks, ok = c.mayUse(w, &c.writable, authz.Write, byID, marks); !ok {

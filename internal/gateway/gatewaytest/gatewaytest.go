@@ -60,6 +60,8 @@ type Options struct {
 	Topics *gateway.TopicVersions
 	// EvenShares is the gateways'.
 	EvenShares bool
+	// Storage is the gateways'.
+	Storage func(ctx context.Context) (gateway.Storage, error)
 	// Registerer takes the metrics of a gateway; there is room for one broker's.
 	Registerer prometheus.Registerer
 	// Dial replaces the tenants' path to a broker; dial is the one that it replaces.
@@ -155,7 +157,7 @@ func (c *Cluster) startGateway(node int32, listener net.Listener, server *tls.Co
 	config := gateway.Config{
 		PhysicalClusterID: PhysicalClusterID, Node: node, TLS: server, DialBroker: dial, Control: c.Control(),
 		EmbeddedEngine: c.Kafka.Engine == kafkatest.Embedded, Topics: o.Topics, Limits: o.Limits, TrustedProxies: o.TrustedProxies, ExemptAddresses: o.ExemptAddresses, Logger: o.Logger, Registerer: o.Registerer,
-		Audit: o.Audit, Journal: c.journal, EvenShares: o.EvenShares,
+		Audit: o.Audit, Journal: c.journal, EvenShares: o.EvenShares, Storage: o.Storage,
 	}
 	g, err := gateway.New(config)
 	if err != nil {
