@@ -19,8 +19,8 @@ type Server struct {
 	// Listeners are where the node listens, the controllers' listener included.
 	Listeners []Listener
 	// ControllerListener and InterBrokerListener are the names of the listeners that controllers and brokers use among
-	// themselves. A node that is a broker only names a ControllerListener without listening on it, and says its
-	// protocol in Config.
+	// themselves. A node that is a broker only has the ControllerListener among its Listeners without an Address; one that
+	// is a controller only names no InterBrokerListener.
 	ControllerListener, InterBrokerListener string
 	// Voters are the controllers, the same for each node.
 	Voters []Voter
@@ -39,7 +39,8 @@ type Listener struct {
 	Name string
 	// Protocol is PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.
 	Protocol string
-	// Address is host:port to listen on; Advertised what clients are told, where it differs.
+	// Address is host:port to listen on; Advertised what clients are told, where it differs. Without an Address it is a
+	// listener of others that the node only connects to.
 	Address, Advertised string
 	// Users are names and passwords for SASL with the mechanism PLAIN. They end up in the file as they are.
 	Users map[string]string
@@ -131,8 +132,11 @@ func (s Server) listeners(settings map[string]string) error {
 		if err := l.settings(settings); err != nil {
 			return fmt.Errorf("listener %s: %w", l.Name, err)
 		}
-		listeners = append(listeners, l.Name+"://"+l.Address)
 		protocols = append(protocols, l.Name+":"+l.Protocol)
+		if l.Address == "" {
+			continue
+		}
+		listeners = append(listeners, l.Name+"://"+l.Address)
 		switch {
 		case l.Advertised != "":
 			advertised = append(advertised, l.Name+"://"+l.Advertised)
@@ -141,7 +145,7 @@ func (s Server) listeners(settings map[string]string) error {
 		}
 	}
 	if len(listeners) == 0 {
-		return fmt.Errorf("no listeners")
+		return fmt.Errorf("no listeners with an address")
 	}
 	settings["listeners"] = strings.Join(listeners, ",")
 	settings["advertised.listeners"] = strings.Join(advertised, ",")

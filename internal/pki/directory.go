@@ -36,6 +36,13 @@ func OpenLinkAuthority(dir string, now time.Time) (*Authority, error) {
 	return openRoot(dir, "Orrery link CA", now)
 }
 
+// OpenClusterAuthority opens, as OpenRoot does, the authority in dir that says who is who among the brokers of one
+// physical cluster. It is apart from the root, for what a broker cannot take anew without a restart has to outlive every
+// rollover, and what one cluster trusts must be nobody at another.
+func OpenClusterAuthority(dir, physicalClusterID string, now time.Time) (*Authority, error) {
+	return openRoot(dir, "Orrery "+physicalClusterID+" CA", now)
+}
+
 func openRoot(dir, commonName string, now time.Time) (*Authority, error) {
 	fresh, err := empty(dir)
 	if err != nil {
