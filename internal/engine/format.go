@@ -45,6 +45,9 @@ func parseID(text string) (id [16]byte, err error) {
 	return [16]byte(decoded), nil
 }
 
+// metaFile is in a data directory that is formatted.
+const metaFile = "meta.properties"
+
 // Storage says how a node's data directory is formatted.
 type Storage struct {
 	ClusterID string
@@ -68,8 +71,8 @@ func (i Installation) Format(dir string, s Storage, now time.Time) error {
 	if _, err := parseID(s.DirectoryID); err != nil {
 		return fmt.Errorf("format %s: directory id: %w", dir, err)
 	}
-	metaFile := filepath.Join(dir, "meta.properties")
-	if have, err := os.ReadFile(metaFile); err == nil {
+	meta := filepath.Join(dir, metaFile)
+	if have, err := os.ReadFile(meta); err == nil {
 		return checkMeta(dir, have, s)
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -94,15 +97,29 @@ func (i Installation) Format(dir string, s Storage, now time.Time) error {
 		return err
 	}
 	// Last, because its presence says that the directory is formatted.
-	return durable.WriteFile(metaFile, fmt.Appendf(nil, "cluster.id=%s\ndirectory.id=%s\nnode.id=%d\nversion=1\n", s.ClusterID, s.DirectoryID, s.NodeID), 0o644)
+	return durable.WriteFile(meta, fmt.Appendf(nil, "cluster.id=%s\ndirectory.id=%s\nnode.id=%d\nversion=1\n", s.ClusterID, s.DirectoryID, s.NodeID), 0o644)
 }
 
-func checkMeta(dir string, meta []byte, s Storage) error {
+// DirectoryID returns the id of a data directory; "" where it is not formatted.
+func DirectoryID(dir string) (string, error) {
+	meta, err := os.ReadFile(filepath.Join(dir, metaFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return readMeta(meta)["directory.id"], err
+}
+
+func readMeta(meta []byte) map[string]string {
 	have := map[string]string{}
 	for line := range strings.Lines(string(meta)) {
 		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
 		have[key] = value
 	}
+	return have
+}
+
+func checkMeta(dir string, meta []byte, s Storage) error {
+	have := readMeta(meta)
 	if have["cluster.id"] != s.ClusterID || have["node.id"] != strconv.Itoa(int(s.NodeID)) {
 		return fmt.Errorf("%s belongs to node %s of cluster %s, not to node %d of cluster %s", dir, have["node.id"], have["cluster.id"], s.NodeID, s.ClusterID)
 	}

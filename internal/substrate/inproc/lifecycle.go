@@ -1,7 +1,6 @@
 package inproc
 
 import (
-
 	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/substrate/book"
 )
