@@ -63,7 +63,8 @@ type Cluster interface {
 	// Conflict while the broker is alive, or a partition has a replica on it.
 	Unregister(ctx context.Context, node int32) error
 
-	// PrepareStateTopics creates the state topics that are missing, replicated as widely as the cluster allows.
+	// PrepareStateTopics creates the state topics that are missing, replicated as widely as the cluster allows, and lets
+	// the principals of Access, where it names some, do what gateways need (tenancy.TenantsACLs, GatewayACLs).
 	PrepareStateTopics(ctx context.Context) error
 	// ReadState returns the current records of a state topic, read to its end as it was at the call: the newest
 	// of each key, tombstones left out, sorted by key.

@@ -16,6 +16,7 @@ import (
 const (
 	topicTenants  = "_orrery_tenants"
 	topicGateways = "_orrery_gateways"
+	topicACLs     = "_orrery_acls" // the tenants' own ACLs
 )
 
 const (

@@ -19,7 +19,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/orrery-kafka/orrery"
-	"github.com/orrery-kafka/orrery/internal/gateway"
 	"github.com/orrery-kafka/orrery/internal/kafkatest"
 	"github.com/orrery-kafka/orrery/internal/pki"
 	"github.com/orrery-kafka/orrery/internal/tenancy"
@@ -83,7 +82,7 @@ func (w *world) open(ctx context.Context, dir string, c contents) (err error) {
 	options := kafkatest.Options{Engine: []kfake.Opt{kfake.DefaultNumPartitions(1)}}
 	if c.engine == kafkatest.Apache {
 		options = kafkatest.Options{HeapMiB: heapMiB, Optimized: true, Users: []kafkatest.User{
-			user(tenantsLogin, gateway.TenantsACLs()), user(controlLogin, gateway.ControlACLs()),
+			user(tenantsLogin, tenancy.TenantsACLs()), user(controlLogin, tenancy.GatewayACLs()),
 		}}
 	}
 	if w.kafka, err = kafkatest.Open(c.engine, options); err != nil {
@@ -105,7 +104,7 @@ func (w *world) open(ctx context.Context, dir string, c contents) (err error) {
 	return w.openGateway(ctx, dir, c)
 }
 
-func user(login job.Login, acls []gateway.ACL) kafkatest.User {
+func user(login job.Login, acls []tenancy.PrincipalACL) kafkatest.User {
 	u := kafkatest.User{Name: login.User, Password: login.Password}
 	for _, a := range acls {
 		u.ACLs = append(u.ACLs, kafkatest.ACL(a))

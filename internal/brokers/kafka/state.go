@@ -18,10 +18,14 @@ import (
 )
 
 // PrepareStateTopics creates the state topics that are missing, with one replica on each broker and at most
-// three. It is to be called once all brokers of the cluster are registered; it does not move replicas later.
+// three, and the ACLs that the principals of the substrate need and lack. It is to be called once all brokers of the
+// cluster are registered; it does not move replicas later.
 func (c *Cluster) PrepareStateTopics(ctx context.Context) error {
 	ctx, cancel := c.bound(ctx)
 	defer cancel()
+	if err := c.allowPrincipals(ctx); err != nil {
+		return c.wrap("preparing the gateways' principals", err)
+	}
 	topics := slices.Clone(brokers.StateTopics)
 	known, err := c.metadata(ctx, topics...)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/orrery-kafka/orrery/internal/gateway"
 	"github.com/orrery-kafka/orrery/internal/kafkatest"
+	"github.com/orrery-kafka/orrery/internal/tenancy"
 )
 
 // The principals that the gateways are to Apache Kafka.
@@ -159,12 +160,12 @@ func apacheOptions(size int) kafkatest.Options {
 // Users are the two principals of a gateway, as brokers have to know them: the tenants' one and the gateway's own.
 func Users() []kafkatest.User {
 	return []kafkatest.User{
-		{Name: tenantsLogin.User, Password: tenantsLogin.Password, ACLs: acls(gateway.TenantsACLs())},
-		{Name: controlLogin.User, Password: controlLogin.Password, ACLs: acls(gateway.ControlACLs())},
+		{Name: tenantsLogin.User, Password: tenantsLogin.Password, ACLs: acls(tenancy.TenantsACLs())},
+		{Name: controlLogin.User, Password: controlLogin.Password, ACLs: acls(tenancy.GatewayACLs())},
 	}
 }
 
-func acls(all []gateway.ACL) []kafkatest.ACL {
+func acls(all []tenancy.PrincipalACL) []kafkatest.ACL {
 	var converted []kafkatest.ACL
 	for _, a := range all {
 		converted = append(converted, kafkatest.ACL(a))

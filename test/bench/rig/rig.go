@@ -17,9 +17,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/orrery-kafka/orrery/internal/gateway"
 	"github.com/orrery-kafka/orrery/internal/kafkatest"
 	"github.com/orrery-kafka/orrery/internal/pki"
+	"github.com/orrery-kafka/orrery/internal/tenancy"
 	"github.com/orrery-kafka/orrery/test/bench/job"
 )
 
@@ -60,7 +60,7 @@ func Open(ctx context.Context, dir, programs string, o kafkatest.Options) (*Rig,
 }
 
 func (r *Rig) open(ctx context.Context, programs string, o kafkatest.Options) error {
-	o.Users = append(o.Users, user(TenantsLogin, gateway.TenantsACLs()), user(ControlLogin, gateway.ControlACLs()))
+	o.Users = append(o.Users, user(TenantsLogin, tenancy.TenantsACLs()), user(ControlLogin, tenancy.GatewayACLs()))
 	var err error
 	if r.Kafka, err = kafkatest.Open(kafkatest.Apache, o); err != nil {
 		return err
@@ -101,7 +101,7 @@ func (r *Rig) certify() error {
 	return errors.Join(os.WriteFile(r.Front.Chain, certificate.ChainPEM(), 0o600), os.WriteFile(r.Front.Key, certificate.KeyPEM(), 0o600))
 }
 
-func user(login job.Login, acls []gateway.ACL) kafkatest.User {
+func user(login job.Login, acls []tenancy.PrincipalACL) kafkatest.User {
 	u := kafkatest.User{Name: login.User, Password: login.Password}
 	for _, a := range acls {
 		u.ACLs = append(u.ACLs, kafkatest.ACL(a))

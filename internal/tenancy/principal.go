@@ -1,9 +1,13 @@
-package gateway
+package tenancy
 
-import "github.com/twmb/franz-go/pkg/kmsg"
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
 
-// ACL is what a broker must allow one of the gateway's principals, from every host.
-type ACL struct {
+	"github.com/orrery-kafka/orrery"
+)
+
+// PrincipalACL is what a broker must allow one of the gateways' principals, from every host.
+type PrincipalACL struct {
 	Resource kmsg.ACLResourceType
 	// Name is the resource's, or with Prefixed what the names of all of them begin with.
 	Name       string
@@ -11,21 +15,18 @@ type ACL struct {
 	Operations []kmsg.ACLOperation
 }
 
-// topicACLs is the state topic of the tenants' own ACLs.
-const topicACLs = "_orrery_acls"
-
 // ofTenants begins the name of everything that a logical cluster has at a broker.
-const ofTenants = "lkc-"
+const ofTenants = orrery.PrefixLogicalKafka + "-"
 
 // kafkaCluster is the name that every broker's cluster resource has.
 const kafkaCluster = "kafka-cluster"
 
-// TenantsACLs are those of the principal that tenants' requests travel as. It reaches names of logical clusters and
+// TenantsACLs are the ACLs of the principal that tenants' requests travel as. It reaches names of logical clusters and
 // nothing of the platform; that one tenant does not reach another is the gateway's to see to. It needs neither
 // IdempotentWrite (WRITE on some topic is enough since Kafka 2.8) nor DESCRIBE of the cluster (without it lists of
 // groups and transactions have what may be described, which is what is wanted).
-func TenantsACLs() []ACL {
-	return []ACL{
+func TenantsACLs() []PrincipalACL {
+	return []PrincipalACL{
 		{Resource: kmsg.ACLResourceTypeTopic, Name: ofTenants, Prefixed: true, Operations: []kmsg.ACLOperation{
 			kmsg.ACLOperationRead, kmsg.ACLOperationWrite, kmsg.ACLOperationCreate, kmsg.ACLOperationDelete,
 			kmsg.ACLOperationAlter, // CreatePartitions
@@ -43,16 +44,16 @@ func TenantsACLs() []ACL {
 	}
 }
 
-// ControlACLs are those of the principal that the gateway's own requests travel as. It follows the state topics,
+// GatewayACLs are the ACLs of the principal that a gateway's own requests travel as. It follows the state topics,
 // writes the ones that gateways write, and asks about what tenants have.
-func ControlACLs() []ACL {
+func GatewayACLs() []PrincipalACL {
 	write := []kmsg.ACLOperation{kmsg.ACLOperationWrite, kmsg.ACLOperationDescribe}
-	return []ACL{
-		{Resource: kmsg.ACLResourceTypeTopic, Name: "_orrery_", Prefixed: true, Operations: []kmsg.ACLOperation{
+	return []PrincipalACL{
+		{Resource: kmsg.ACLResourceTypeTopic, Name: platformPrefix, Prefixed: true, Operations: []kmsg.ACLOperation{
 			kmsg.ACLOperationRead, kmsg.ACLOperationDescribe,
 		}},
-		{Resource: kmsg.ACLResourceTypeTopic, Name: topicGateways, Operations: write},
-		{Resource: kmsg.ACLResourceTypeTopic, Name: topicACLs, Operations: write},
+		{Resource: kmsg.ACLResourceTypeTopic, Name: platformPrefix + "gateways", Operations: write},
+		{Resource: kmsg.ACLResourceTypeTopic, Name: platformPrefix + "acls", Operations: write},
 		// Names and ids of topics, numbers of partitions, which settings a topic has; internal topics of streams groups.
 		{Resource: kmsg.ACLResourceTypeTopic, Name: ofTenants, Prefixed: true, Operations: []kmsg.ACLOperation{
 			kmsg.ACLOperationDescribe, kmsg.ACLOperationDescribeConfigs, kmsg.ACLOperationCreate,
