@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -27,7 +28,8 @@ const (
 
 const (
 	defaultHeapMiB = 256
-	logLines       = 60 // of each broker, for a failing test
+	logLines       = 60   // of each broker, for a failing test
+	firstPort      = 9092 // of a broker on a host of its own
 )
 
 // apacheCluster is what the brokers of one cluster have in common.
@@ -135,7 +137,11 @@ func (b *apacheBroker) reserve() (err error) {
 	if b.cluster.options.TLS {
 		addresses = append(addresses, &b.broker.TLSAddress)
 	}
-	for _, address := range addresses {
+	for n, address := range addresses {
+		if host := b.host(); host != nil {
+			*address = net.JoinHostPort(host.Address, strconv.Itoa(firstPort+n))
+			continue
+		}
 		port, err := engine.ReservePort()
 		if err != nil {
 			return err
@@ -148,6 +154,14 @@ func (b *apacheBroker) reserve() (err error) {
 	}
 	b.directoryID, err = engine.NewID(rand.Reader)
 	return err
+}
+
+// host is where the broker runs, nil for here.
+func (b *apacheBroker) host() *Host {
+	if hosts := b.cluster.options.Hosts; len(hosts) > 0 {
+		return &hosts[b.broker.Node]
+	}
+	return nil
 }
 
 func (b *apacheBroker) dir() string  { return filepath.Join(b.cluster.dir, fmt.Sprint(b.broker.Node)) }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/orrery-kafka/orrery/internal/engine"
 )
@@ -25,9 +27,25 @@ func (b *apacheBroker) launch() error {
 	}
 	// Native libraries unpack themselves into the temporary directory; there they go with the cluster.
 	jvm := engine.JVM{HeapMiB: heap, FirstTierOnly: !b.cluster.options.Optimized, Options: []string{"-XX:-UsePerfData", "-Djava.io.tmpdir=" + b.dir()}}
-	b.process, err = b.installation.Start(b.dir(), log, jvm, engine.ServerClass, filepath.Join(b.dir(), "server.properties"))
+	installation := b.installation
+	if host := b.host(); host != nil {
+		if installation.Java, err = b.javaOn(host); err != nil {
+			return err
+		}
+	}
+	b.process, err = installation.Start(b.dir(), log, jvm, engine.ServerClass, filepath.Join(b.dir(), "server.properties"))
 	b.paused = false
 	return err
+}
+
+// javaOn writes a program that runs Java on a host.
+func (b *apacheBroker) javaOn(host *Host) (string, error) {
+	var command strings.Builder
+	for _, word := range append(slices.Clone(host.Command), b.installation.Java) {
+		fmt.Fprintf(&command, "'%s' ", strings.ReplaceAll(word, "'", `'\''`))
+	}
+	path := filepath.Join(b.dir(), "java")
+	return path, os.WriteFile(path, []byte("#!/bin/sh\nexec "+command.String()+"\"$@\"\n"), 0o700)
 }
 
 // await waits until the broker takes clients, or has ended.

@@ -55,8 +55,20 @@ type Options struct {
 	// Optimized lets the JVM use its optimizing compiler: slower to start, right for measuring.
 	Optimized bool
 
+	// Hosts are where the brokers of Apache Kafka run, by node, for tests that break the network between them; empty is
+	// here, on 127.0.0.1.
+	Hosts []Host
+
 	// Engine are more options of the embedded engine.
 	Engine []kfake.Opt
+}
+
+// Host is another host for a broker: an address of a network that this process is in, too.
+type Host struct {
+	// Address is where the broker listens. Every port of it is free.
+	Address string
+	// Command is the beginning of a command line that runs the rest of it on the host, as the same process.
+	Command []string
 }
 
 // Cluster is a running cluster.
@@ -192,6 +204,9 @@ func Open(e Engine, o Options) (*Cluster, error) {
 	}
 	if o.TLS && len(users) == 0 {
 		return nil, errors.New("the listener with TLS needs users")
+	}
+	if len(o.Hosts) > 0 && (e != Apache || len(o.Hosts) != o.Brokers) {
+		return nil, fmt.Errorf("%d hosts for %d brokers of %s; hosts are for Apache Kafka, one for each broker", len(o.Hosts), o.Brokers, e)
 	}
 	var c *Cluster
 	var err error

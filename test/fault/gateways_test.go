@@ -70,10 +70,7 @@ func TestGatewaysAndBrokers(t *testing.T) {
 	c := gatewaytest.Start(t, gatewaytest.Options{Brokers: 3, Own: true, Processes: true, Engine: kafkatest.Apache})
 	l := startLoad(t, c)
 	whole := brokers{c.Kafka.Admin(t), tenant + "_" + topic}
-	for _, fault := range []struct {
-		name   string
-		strike func(t *testing.T)
-	}{
+	for _, f := range []fault{
 		{"kill a broker", func(t *testing.T) {
 			b := c.Kafka.Brokers[whole.leader(t)]
 			must(t, b.Kill())
@@ -93,16 +90,33 @@ func TestGatewaysAndBrokers(t *testing.T) {
 			c.Restart(n)
 		}},
 	} {
-		t.Run(fault.name, func(t *testing.T) {
-			l.Mark()
-			fault.strike(t)
-			whole.await(t)
-			must(t, l.Settle(within(t)))
-			gaps := l.Gaps()
-			t.Logf("longest time without an acknowledgement: %v, of partition %d %v", gaps.Overall, gaps.Worst, gaps.Partition)
-			must(t, l.Err())
-		})
+		f.run(t, l, whole)
 	}
+	finish(t, l)
+}
+
+// fault is something that breaks, and is mended again.
+type fault struct {
+	name   string
+	strike func(t *testing.T)
+}
+
+// run breaks something, and waits until all is whole again.
+func (f fault) run(t *testing.T, l *load.Load, whole brokers) {
+	t.Run(f.name, func(t *testing.T) {
+		l.Mark()
+		f.strike(t)
+		whole.await(t)
+		must(t, l.Settle(within(t)))
+		gaps := l.Gaps()
+		t.Logf("longest time without an acknowledgement: %v, of partition %d %v", gaps.Overall, gaps.Worst, gaps.Partition)
+		must(t, l.Err())
+	})
+}
+
+// finish ends the load with its last checks.
+func finish(t *testing.T, l *load.Load) {
+	t.Helper()
 	report, err := l.Stop(within(t))
 	t.Logf("%+v", report)
 	must(t, err)

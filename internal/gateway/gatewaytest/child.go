@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"slices"
 	"time"
 
 	"github.com/orrery-kafka/orrery/internal/gateway"
@@ -61,7 +62,11 @@ func (c *Cluster) startChild(node int32) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	p := &child{command: exec.Command(binary), exited: make(chan struct{})}
+	command := []string{binary}
+	if len(c.hosts) > 0 {
+		command = append(slices.Clone(c.hosts[node].Command), binary)
+	}
+	p := &child{command: exec.Command(command[0], command[1:]...), exited: make(chan struct{})}
 	p.command.Env = append(os.Environ(), childVariable+"=1")
 	p.command.Stderr = os.Stderr
 	out, err := p.command.StdoutPipe()

@@ -101,7 +101,9 @@ func startKafka(t testing.TB, o Options) *kafkatest.Cluster {
 	}
 	size := apacheSize(o.Brokers)
 	if o.Own {
-		kafka := kafkatest.StartApache(t, apacheOptions(size))
+		options := apacheOptions(size)
+		options.Hosts = o.Hosts
+		kafka := kafkatest.StartApache(t, options)
 		if err := prepare(kafka); err != nil {
 			t.Fatal(err)
 		}

@@ -41,6 +41,7 @@ const (
 	topicTenants      = "_orrery_tenants"
 	topicGateways     = "_orrery_gateways"
 	patience          = time.Minute
+	hostPort          = 19092 // of a gateway on a host of its own
 )
 
 // Options say what to start. The zero value is one broker.
@@ -75,6 +76,8 @@ type Options struct {
 	Processes bool
 	// Own is true for a test that breaks brokers: it gets its own instead of those that other tests use too.
 	Own bool
+	// Hosts are where each broker and its gateway run, with Processes and Own; empty is here.
+	Hosts []kafkatest.Host
 }
 
 // Cluster is a running physical cluster with its gateways.
@@ -91,8 +94,9 @@ type Cluster struct {
 	admin   *kgo.Client
 	journal *gateway.Journal // of all gateways, as in one process
 	tail    *tail
-	// children are the gateways by node that are processes of their own.
+	// children are the gateways by node that are processes of their own, and hosts where they run.
 	children map[int32]*child
+	hosts    []kafkatest.Host
 }
 
 // Key is an API key with its secret.
@@ -104,7 +108,7 @@ type Key struct {
 // Start starts everything and ends it with the test.
 func Start(t testing.TB, o Options) *Cluster {
 	t.Helper()
-	c := &Cluster{Kafka: startKafka(t, o), t: t, journal: gateway.NewJournal(), children: map[int32]*child{}}
+	c := &Cluster{Kafka: startKafka(t, o), t: t, journal: gateway.NewJournal(), children: map[int32]*child{}, hosts: o.Hosts}
 	var err error
 	if c.admin, err = kgo.NewClient(append(c.Kafka.ClientOptions(""), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))...); err != nil {
 		t.Fatal(err)
@@ -119,19 +123,25 @@ func Start(t testing.TB, o Options) *Cluster {
 	c.ServerTLS = server
 	listeners := make([]net.Listener, len(c.Kafka.Brokers))
 	for node := range listeners {
+		if len(o.Hosts) > 0 {
+			c.Endpoints.Brokers = append(c.Endpoints.Brokers, orrery.BrokerEndpoint{Node: int32(node), Host: o.Hosts[node].Address, Port: hostPort})
+			continue
+		}
 		if listeners[node], err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 			t.Fatal(err)
 		}
 		port := int32(listeners[node].Addr().(*net.TCPAddr).Port)
 		c.Endpoints.Brokers = append(c.Endpoints.Brokers, orrery.BrokerEndpoint{Node: int32(node), Host: "127.0.0.1", Port: port})
 	}
-	c.Endpoints.Bootstrap = listeners[0].Addr().String()
+	c.Endpoints.Bootstrap = net.JoinHostPort(c.Endpoints.Brokers[0].Host, fmt.Sprint(c.Endpoints.Brokers[0].Port))
 	c.write(tenancy.StateEndpoints, PhysicalClusterID, c.Endpoints, false)
 	c.write(tenancy.StateSaltKey, PhysicalClusterID, tenancy.SaltKey{PhysicalClusterID: PhysicalClusterID, Key: []byte(rand.Text() + rand.Text())}, false)
 	c.t.Cleanup(c.endChildren)
 	for node, listener := range listeners {
 		if o.Processes {
-			listener.Close()
+			if listener != nil {
+				listener.Close()
+			}
 			c.startChild(int32(node))
 			continue
 		}
