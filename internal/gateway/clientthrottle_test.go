@@ -55,8 +55,9 @@ func TestClientQuotasAreHeld(t *testing.T) {
 	const window = 3 * time.Second
 	var wrote [2]int64
 	var writing sync.WaitGroup
+	end := time.Now().Add(window) // for both, or what they write would be of a longer time
 	for i, w := range writers {
-		writing.Go(func() { wrote[i] = writeFor(t, w, "orders", window) })
+		writing.Go(func() { wrote[i] = writeUntil(t, w, "orders", end) })
 	}
 	for _, other := range []*kgo.Client{
 		quickWriter(c, c.Key(both[0].tenant, "lkc-aaaaaa", "sa-quick"), &free, "one"),

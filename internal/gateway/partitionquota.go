@@ -18,7 +18,8 @@ import (
 // where only the controller takes such requests, the limit is exact. Apache Kafka's brokers all take them, and what
 // was granted at another gateway is not seen until this one's broker knows of it: for as long as the request and the
 // broker's metadata are behind, milliseconds as a rule. In that time a tenant that uses all brokers at once can get
-// the rest of its limit once at each of them, so never more than brokers times what was left.
+// the rest of its limit once at each of them, and no broker grants more than the quota of partition changes has: so it
+// has at most (brokers - 1) × min(what was left, that quota) too many, once, for then every broker sees that it is full.
 type partitionQuota struct {
 	session *session
 	payers  *payers          // of the request; nil: nobody pays

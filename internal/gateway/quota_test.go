@@ -41,9 +41,15 @@ func (h *throttles) OnBrokerThrottle(_ kgo.BrokerMetadata, interval time.Duratio
 // cannot be compressed.
 func writeFor(t *testing.T, client *kgo.Client, topic string, limit time.Duration) (acknowledged int64) {
 	t.Helper()
+	return writeUntil(t, client, topic, time.Now().Add(limit))
+}
+
+// writeUntil is writeFor until a time.
+func writeUntil(t *testing.T, client *kgo.Client, topic string, end time.Time) (acknowledged int64) {
+	t.Helper()
 	value := bytes.Repeat([]byte{1}, 50_000)
 	var sum atomic.Int64
-	for end := time.Now().Add(limit); time.Now().Before(end); {
+	for time.Now().Before(end) {
 		client.Produce(testContext(t), &kgo.Record{Topic: topic, Value: value}, func(_ *kgo.Record, err error) {
 			if err != nil {
 				t.Error(err)
