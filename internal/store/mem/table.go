@@ -41,7 +41,19 @@ func (t table[T]) Get(id string) (row T, err error) {
 	if !ok {
 		return row, t.noun.NotFound(id)
 	}
-	return t.noun.Decode(v.document)
+	row, err = t.read(v)
+	return copied(row), err
+}
+
+// read returns the row of a value, which must not be changed.
+func (t table[T]) read(v value) (row T, err error) {
+	if row, ok := v.cache.row.Load().(T); ok {
+		return row, nil
+	}
+	if row, err = t.noun.Decode(v.document); err == nil {
+		v.cache.row.Store(row)
+	}
+	return row, err
 }
 
 // Put implements store.Table.
@@ -55,11 +67,11 @@ func (t table[T]) Put(row T) error {
 	}
 	id, listed := t.row(t.noun.ID(row)), []key(nil)
 	if old, ok := t.tx.root.get(id); ok {
-		if listed, err = t.listed(old.document); err != nil {
+		if listed, err = t.listed(old); err != nil {
 			return err
 		}
 	}
-	root := t.tx.root.put(id, value{document: document})
+	root := t.tx.root.put(id, value{document: document, cache: new(rowCache)})
 	for i, place := range t.places(row) {
 		switch {
 		case listed == nil:
@@ -81,7 +93,7 @@ func (t table[T]) Delete(id string) error {
 	if !ok {
 		return nil
 	}
-	listed, err := t.listed(old.document)
+	listed, err := t.listed(old)
 	if err != nil {
 		return err
 	}
@@ -93,9 +105,9 @@ func (t table[T]) Delete(id string) error {
 	return nil
 }
 
-// listed returns the places of a stored document.
-func (t table[T]) listed(document []byte) ([]key, error) {
-	row, err := t.noun.Decode(document)
+// listed returns the places of a stored row.
+func (t table[T]) listed(v value) ([]key, error) {
+	row, err := t.read(v)
 	if err != nil {
 		return nil, err
 	}
@@ -112,16 +124,16 @@ func (t table[T]) List(q store.Query) (page store.Page[T], err error) {
 		return page, err
 	}
 	var last store.Position
-	t.scan(selection, func(position store.Position, document []byte) bool {
+	t.scan(selection, func(position store.Position, v value) bool {
 		if len(page.Rows) == selection.Limit {
 			page.Next = last.Cursor()
 			return false
 		}
 		var row T
-		if row, err = t.noun.Decode(document); err != nil {
+		if row, err = t.read(v); err != nil {
 			return false
 		}
-		page.Rows, last = append(page.Rows, row), position
+		page.Rows, last = append(page.Rows, copied(row)), position
 		return true
 	})
 	return page, err
@@ -139,12 +151,12 @@ func (t table[T]) Count(q store.Query) (count int, err error) {
 	if len(selection.Equal) < 2 {
 		return t.size(t.narrowest(selection)), nil
 	}
-	t.scan(selection, func(store.Position, []byte) bool { count++; return true })
+	t.scan(selection, func(store.Position, value) bool { count++; return true })
 	return count, nil
 }
 
 // scan visits the rows of a selection in order, whatever its limit.
-func (t table[T]) scan(selection store.Selection, visit func(store.Position, []byte) bool) {
+func (t table[T]) scan(selection store.Selection, visit func(store.Position, value) bool) {
 	space := t.narrowest(selection)
 	start := before(space)
 	if selection.After != nil {
@@ -161,7 +173,7 @@ func (t table[T]) scan(selection store.Selection, visit func(store.Position, []b
 			}
 		}
 		v, _ := root.get(t.row(k.id))
-		return visit(store.Position{Created: k.number, ID: k.id}, v.document)
+		return visit(store.Position{Created: k.number, ID: k.id}, v)
 	})
 }
 

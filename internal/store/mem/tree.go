@@ -19,7 +19,8 @@ func (k key) compare(other key) int {
 
 // value is what a key leads to; which of the fields are used depends on the space.
 type value struct {
-	document []byte // never changed once stored
+	document []byte    // never changed once stored
+	cache    *rowCache // of a row's document
 	number   int64
 	place    string
 }
