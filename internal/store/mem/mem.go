@@ -18,6 +18,7 @@ import (
 // Store is a store.Store that is gone when the process ends.
 type Store struct {
 	state  atomic.Pointer[node]
+	spaces spaces
 	writer chan struct{} // holds the one token of the transaction that may change state
 	closed chan struct{}
 	once   atomic.Bool
@@ -27,7 +28,7 @@ var _ store.Store = (*Store)(nil)
 
 // New returns an empty store.
 func New() *Store {
-	s := &Store{writer: make(chan struct{}, 1), closed: make(chan struct{})}
+	s := &Store{writer: make(chan struct{}, 1), closed: make(chan struct{}), spaces: spaces{numbers: map[spaceName]space{}}}
 	s.writer <- struct{}{}
 	return s
 }
@@ -48,7 +49,7 @@ func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	t := &tx{root: s.state.Load()}
+	t := &tx{root: s.state.Load(), spaces: &s.spaces}
 	defer t.end()
 	return f(t)
 }
@@ -69,7 +70,7 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
 		return ctx.Err()
 	}
 	defer func() { s.writer <- struct{}{} }()
-	t := &tx{root: s.state.Load(), writable: true}
+	t := &tx{root: s.state.Load(), spaces: &s.spaces, writable: true}
 	defer t.end()
 	if err := f(t); err != nil {
 		return err
@@ -84,11 +85,14 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
 // tx is one transaction: the tree as it was when it began, and what it made of it.
 type tx struct {
 	root     *node
+	spaces   *spaces
 	writable bool
 	ended    bool
 }
 
-func (t *tx) end() { t.ended = true }
+// end makes every later call fail, and lets go of the tree: nodes that the transaction made know it for as long as they
+// live.
+func (t *tx) end() { t.ended, t.root = true, nil }
 
 func (t *tx) readable() error {
 	if t.ended {
@@ -144,14 +148,22 @@ func (t *tx) Satellites() store.Table[orrery.Satellite] {
 func (t *tx) Desired() store.Table[orrery.Desired] { return table[orrery.Desired]{t, store.Desired} }
 func (t *tx) Queue() store.Queue                   { return queue{t} }
 
-const metaSpace = "meta"
+func (t *tx) space(table, field, value string) space {
+	return t.spaces.of(spaceName{table, field, value})
+}
+
+func (t *tx) put(k key, v *value) { t.root = t.root.put(k, v, t) }
+
+func (t *tx) remove(k key) { t.root = t.root.remove(k, t) }
+
+func (t *tx) meta(name string) key { return key{space: t.space("meta", "", ""), id: name} }
 
 // Meta implements store.Tx.
 func (t *tx) Meta(name string) (string, error) {
 	if err := t.readable(); err != nil {
 		return "", err
 	}
-	v, _ := t.root.get(key{space: metaSpace, id: name})
+	v, _ := t.root.get(t.meta(name))
 	return string(v.document), nil
 }
 
@@ -160,9 +172,9 @@ func (t *tx) SetMeta(name, text string) error {
 	if err := t.writeable(); err != nil {
 		return err
 	}
-	t.root = t.root.put(key{space: metaSpace, id: name}, value{document: []byte(text)})
+	t.put(t.meta(name), &value{document: []byte(text)})
 	return nil
 }
 
 // before is the key in front of everything in a space: no id is empty.
-func before(space string) key { return key{space: space, number: math.MinInt64} }
+func before(s space) key { return key{space: s, number: math.MinInt64} }

@@ -11,12 +11,14 @@ import (
 // added.
 type queue struct{ tx *tx }
 
-func queued(loop, name string) key { return key{space: "queued/" + loop, id: name} }
+func (q queue) queued(loop, name string) key {
+	return key{space: q.tx.space("queued", loop, ""), id: name}
+}
 
-func due(loop string) string { return "due/" + loop }
+func (q queue) due(loop string) space { return q.tx.space("due", loop, "") }
 
 // added counts what was ever put into a queue.
-var added = key{space: "added"}
+func (q queue) added() key { return key{space: q.tx.space("added", "", "")} }
 
 // Add implements store.Queue.
 func (q queue) Add(loop string, keys ...string) error {
@@ -33,19 +35,19 @@ func (q queue) AddAt(loop, name string, at time.Time) error {
 	if err := q.tx.writeable(); err != nil {
 		return err
 	}
-	root := q.tx.root
-	if old, ok := root.get(queued(loop, name)); ok {
+	queued, due := q.queued(loop, name), q.due(loop)
+	if old, ok := q.tx.root.get(queued); ok {
 		if old.number <= store.Due(at) {
 			return nil
 		}
-		root = root.remove(key{due(loop), old.number, old.place})
+		q.tx.remove(key{due, old.number, old.place})
 	}
-	count, _ := root.get(added)
-	count.number++
-	place := fmt.Sprintf("%016x", count.number)
-	root = root.put(added, count)
-	root = root.put(queued(loop, name), value{number: store.Due(at), place: place})
-	q.tx.root = root.put(key{due(loop), store.Due(at), place}, value{document: []byte(name)})
+	last, _ := q.tx.root.get(q.added())
+	count := last.number + 1
+	place := fmt.Sprintf("%016x", count)
+	q.tx.put(q.added(), &value{number: count})
+	q.tx.put(queued, &value{number: store.Due(at), place: place})
+	q.tx.put(key{due, store.Due(at), place}, &value{document: []byte(name)})
 	return nil
 }
 
@@ -55,8 +57,9 @@ func (q queue) Due(loop string, now time.Time, limit int) ([]string, error) {
 		return nil, err
 	}
 	var names []string
-	q.tx.root.ascend(before(due(loop)), func(k key, v value) bool {
-		if k.space != due(loop) || k.number > store.Due(now) || len(names) >= limit {
+	due := q.due(loop)
+	q.tx.root.ascend(before(due), func(k key, v *value) bool {
+		if k.space != due || k.number > store.Due(now) || len(names) >= limit {
 			return false
 		}
 		names = append(names, string(v.document))
@@ -70,8 +73,9 @@ func (q queue) Next(loop string) (at time.Time, ok bool, err error) {
 	if err := q.tx.readable(); err != nil {
 		return time.Time{}, false, err
 	}
-	q.tx.root.ascend(before(due(loop)), func(k key, _ value) bool {
-		if k.space == due(loop) {
+	due := q.due(loop)
+	q.tx.root.ascend(before(due), func(k key, _ *value) bool {
+		if k.space == due {
 			at, ok = store.DueTime(k.number), true
 		}
 		return false
@@ -84,8 +88,9 @@ func (q queue) Done(loop, name string) error {
 	if err := q.tx.writeable(); err != nil {
 		return err
 	}
-	if old, ok := q.tx.root.get(queued(loop, name)); ok {
-		q.tx.root = q.tx.root.remove(queued(loop, name)).remove(key{due(loop), old.number, old.place})
+	if old, ok := q.tx.root.get(q.queued(loop, name)); ok {
+		q.tx.remove(q.queued(loop, name))
+		q.tx.remove(key{q.due(loop), old.number, old.place})
 	}
 	return nil
 }

@@ -4,22 +4,19 @@ import (
 	"github.com/orrery-kafka/orrery/internal/store"
 )
 
-// table keeps the rows of a noun in these spaces, T being its name:
-//
-//	T            by id; the document
-//	T/           by creation
-//	T/FIELD=VAL  by creation, those rows whose indexed field has the value
+// table keeps the rows of a noun in these spaces: by id, the document; by creation; and for each value of each indexed
+// field, by creation, those rows that have the value.
 type table[T any] struct {
 	tx   *tx
 	noun store.Noun[T]
 }
 
-func (t table[T]) row(id string) key { return key{space: t.noun.Table, id: id} }
+func (t table[T]) row(id string) key { return key{space: t.tx.space(t.noun.Table, "id", ""), id: id} }
 
-func (t table[T]) all() string { return t.noun.Table + "/" }
+func (t table[T]) all() space { return t.tx.space(t.noun.Table, "", "") }
 
-func (t table[T]) with(field store.Field, value string) string {
-	return t.noun.Table + "/" + string(field) + "=" + value
+func (t table[T]) with(field store.Field, value string) space {
+	return t.tx.space(t.noun.Table, string(field)+"=", value)
 }
 
 // places returns where a row is listed, one place for each space and in their order.
@@ -46,7 +43,7 @@ func (t table[T]) Get(id string) (row T, err error) {
 }
 
 // read returns the row of a value, which must not be changed.
-func (t table[T]) read(v value) (row T, err error) {
+func (t table[T]) read(v *value) (row T, err error) {
 	if row, ok := v.cache.row.Load().(T); ok {
 		return row, nil
 	}
@@ -71,16 +68,16 @@ func (t table[T]) Put(row T) error {
 			return err
 		}
 	}
-	root := t.tx.root.put(id, value{document: document, cache: new(rowCache)})
+	t.tx.put(id, &value{document: document, cache: new(rowCache)})
 	for i, place := range t.places(row) {
 		switch {
 		case listed == nil:
-			root = root.put(place, value{})
+			t.tx.put(place, nothing)
 		case listed[i] != place:
-			root = root.remove(listed[i]).put(place, value{})
+			t.tx.remove(listed[i])
+			t.tx.put(place, nothing)
 		}
 	}
-	t.tx.root = root
 	return nil
 }
 
@@ -97,16 +94,15 @@ func (t table[T]) Delete(id string) error {
 	if err != nil {
 		return err
 	}
-	root := t.tx.root.remove(t.row(id))
+	t.tx.remove(t.row(id))
 	for _, place := range listed {
-		root = root.remove(place)
+		t.tx.remove(place)
 	}
-	t.tx.root = root
 	return nil
 }
 
 // listed returns the places of a stored row.
-func (t table[T]) listed(v value) ([]key, error) {
+func (t table[T]) listed(v *value) ([]key, error) {
 	row, err := t.read(v)
 	if err != nil {
 		return nil, err
@@ -124,7 +120,7 @@ func (t table[T]) List(q store.Query) (page store.Page[T], err error) {
 		return page, err
 	}
 	var last store.Position
-	t.scan(selection, func(position store.Position, v value) bool {
+	t.scan(selection, func(position store.Position, v *value) bool {
 		if len(page.Rows) == selection.Limit {
 			page.Next = last.Cursor()
 			return false
@@ -149,26 +145,27 @@ func (t table[T]) Count(q store.Query) (count int, err error) {
 		return 0, err
 	}
 	if len(selection.Equal) < 2 {
-		return t.size(t.narrowest(selection)), nil
+		all, _ := t.narrowest(selection)
+		return t.size(all), nil
 	}
-	t.scan(selection, func(store.Position, value) bool { count++; return true })
+	t.scan(selection, func(store.Position, *value) bool { count++; return true })
 	return count, nil
 }
 
 // scan visits the rows of a selection in order, whatever its limit.
-func (t table[T]) scan(selection store.Selection, visit func(store.Position, value) bool) {
-	space := t.narrowest(selection)
-	start := before(space)
+func (t table[T]) scan(selection store.Selection, visit func(store.Position, *value) bool) {
+	from, others := t.narrowest(selection)
+	start := before(from)
 	if selection.After != nil {
-		start = key{space, selection.After.Created, selection.After.ID}
+		start = key{from, selection.After.Created, selection.After.ID}
 	}
 	root := t.tx.root
-	root.ascend(start, func(k key, _ value) bool {
-		if k.space != space {
+	root.ascend(start, func(k key, _ *value) bool {
+		if k.space != from {
 			return false
 		}
-		for _, equal := range selection.Equal {
-			if _, ok := root.get(key{t.with(equal.Field, equal.Value), k.number, k.id}); !ok {
+		for _, other := range others {
+			if _, ok := root.get(key{other, k.number, k.id}); !ok {
 				return true
 			}
 		}
@@ -177,18 +174,24 @@ func (t table[T]) scan(selection store.Selection, visit func(store.Position, val
 	})
 }
 
-// narrowest returns the smallest space that has every row of a selection.
-func (t table[T]) narrowest(selection store.Selection) string {
-	best := t.all()
+// narrowest returns the smallest space that has every row of a selection, and the others that have all of them too.
+func (t table[T]) narrowest(selection store.Selection) (best space, others []space) {
+	best = t.all()
 	for i, equal := range selection.Equal {
-		if space := t.with(equal.Field, equal.Value); i == 0 || t.size(space) < t.size(best) {
-			best = space
+		with := t.with(equal.Field, equal.Value)
+		switch {
+		case i == 0:
+			best = with
+		case t.size(with) < t.size(best):
+			best, others = with, append(others, best)
+		default:
+			others = append(others, with)
 		}
 	}
-	return best
+	return best, others
 }
 
 // size returns how many keys a space has.
-func (t table[T]) size(space string) int {
-	return t.tx.root.rank(before(space+"\x00")) - t.tx.root.rank(before(space))
+func (t table[T]) size(s space) int {
+	return t.tx.root.rank(before(s+1)) - t.tx.root.rank(before(s))
 }
