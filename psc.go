@@ -1,10 +1,8 @@
 package orrery
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"time"
 )
 
@@ -141,16 +139,4 @@ type BrokerEndpoint struct {
 func Hash(content []byte) string {
 	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:])
-}
-
-// CanonicalJSON re-encodes a JSON document with sorted keys and no white space, so that equal content has equal
-// bytes whoever wrote it. Numbers keep their digits.
-func CanonicalJSON(document []byte) ([]byte, error) {
-	decoder := json.NewDecoder(bytes.NewReader(document))
-	decoder.UseNumber()
-	var v any
-	if err := decoder.Decode(&v); err != nil {
-		return nil, err
-	}
-	return json.Marshal(v)
 }
