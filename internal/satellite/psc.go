@@ -29,10 +29,10 @@ type psc struct {
 	// refused says why the last message about it was not taken; "" where it was.
 	refused, refusedReason string
 	// forget: its tombstone came, and its entry goes once nothing is left of it.
-	forget bool
-	// endpointsHash is of the addresses that were written last, while the tail does not show them yet.
-	endpointsHash string
-	// providers are its identity providers, by id; keySetHashes, of the keys that were written last, as endpointsHash.
+	forget    bool
+	endpoints knownEndpoints
+	// providers are its identity providers, by id; keySetHashes, of the keys that were written last, while the tail does
+	// not show them yet.
 	providers    map[string]knownProvider
 	keySetHashes map[string]string
 	// metered is when the use of its tenants was last added up.

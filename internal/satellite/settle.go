@@ -176,7 +176,7 @@ func (p *psc) anyBrokerRuns() bool {
 // write puts what is not in the state topic yet into it: the addresses first, for a tenant is no use without.
 func (s *Satellite) write(ctx context.Context, p *psc, state []brokers.Record, items []*item) (more bool, err error) {
 	var batch []brokers.Record
-	endpoints, hash, err := endpointsRecord(p, state)
+	endpoints, err := p.endpointsRecord(state)
 	if err != nil {
 		return false, err
 	}
@@ -209,7 +209,7 @@ func (s *Satellite) write(ctx context.Context, p *psc, state []brokers.Record, i
 		return false, fmt.Errorf("satellite: writing the state of %s: %w", p.entry.ID, err)
 	}
 	if endpoints != nil {
-		p.endpointsHash = hash
+		p.endpoints.written = p.endpoints.hash
 	}
 	for _, i := range written {
 		if i.forget {
@@ -262,36 +262,4 @@ func (s *Satellite) compare(i *item, state []brokers.Record) (*brokers.Record, e
 		return nil, fmt.Errorf("satellite: encoding %s: %w", i.stateKey, err)
 	}
 	return &brokers.Record{Key: i.stateKey, Value: value}, nil
-}
-
-// endpointsRecord is the record with the cluster's addresses, or nil where the state topic has it.
-func endpointsRecord(p *psc, state []brokers.Record) (*brokers.Record, string, error) {
-	if p.status.Endpoints.Bootstrap == "" {
-		return nil, "", nil
-	}
-	encoded, err := json.Marshal(p.status.Endpoints)
-	if err != nil {
-		return nil, "", fmt.Errorf("satellite: encoding the addresses of %s: %w", p.entry.ID, err)
-	}
-	content, err := orrery.CanonicalJSON(encoded)
-	if err != nil {
-		return nil, "", fmt.Errorf("satellite: encoding the addresses of %s: %w", p.entry.ID, err)
-	}
-	hash := orrery.Hash(content)
-	key := tenancy.StateKey(tenancy.StateEndpoints, p.entry.ID)
-	var have tenancy.StateRecord
-	if existing, found := find(state, key); found {
-		// A damaged record has no hash and is replaced.
-		_ = json.Unmarshal(existing.Value, &have)
-	}
-	if have.Hash == hash || p.endpointsHash == hash {
-		return nil, hash, nil
-	}
-	value, err := json.Marshal(tenancy.StateRecord{
-		Version: tenancy.StateVersion, Generation: have.Generation.Next(0), Hash: hash, Content: content,
-	})
-	if err != nil {
-		return nil, "", fmt.Errorf("satellite: encoding the addresses of %s: %w", p.entry.ID, err)
-	}
-	return &brokers.Record{Key: key, Value: value}, hash, nil
 }
