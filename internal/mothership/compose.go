@@ -140,7 +140,7 @@ func (t *transaction) eachShared(pscID, organizationID string, f func(recordKey 
 // until nothing is left of it.
 func (t *transaction) composeRecord(recordKey string) error {
 	kind, id, _ := strings.Cut(recordKey, "/")
-	satelliteID, document, err := t.wanted(kind, id)
+	pscID, document, err := t.wanted(kind, id)
 	if err != nil {
 		return err
 	}
@@ -156,7 +156,10 @@ func (t *transaction) composeRecord(recordKey string) error {
 	}
 	switch {
 	case !exists:
-		d = orrery.Desired{SatelliteID: satelliteID, Kind: kind, ID: id, CreatedAt: t.now}
+		d = orrery.Desired{Kind: kind, ID: id, CreatedAt: t.now}
+		if d.SatelliteID, err = t.satelliteOf(pscID); err != nil {
+			return err
+		}
 		if d.Generation, err = t.firstGeneration(); err != nil {
 			return err
 		}

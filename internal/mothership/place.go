@@ -22,7 +22,7 @@ const placeWaiting = "waiting/"
 // PlaceStep decides where queued clusters go. One that fits nowhere waits until a satellite reports or room is
 // made.
 func (m *Mothership) PlaceStep(ctx context.Context, now time.Time) (time.Time, error) {
-	var snapshot *placement.Snapshot
+	var snapshot *regionSnapshot
 	var of *transaction // whose snapshot it is: a transaction may be run again
 	return m.drain(ctx, now, LoopPlace, func(t *transaction, key string) error {
 		if cursor, ok := strings.CutPrefix(key, placeWaiting); ok {
@@ -32,13 +32,13 @@ func (m *Mothership) PlaceStep(ctx context.Context, now time.Time) (time.Time, e
 		if err != nil || !ok || c.State.Phase != orrery.PhasePending || c.PhysicalClusterID != "" {
 			return err
 		}
-		if of != t {
-			if snapshot, err = t.snapshot(); err != nil {
+		if of != t || !snapshot.covers(c) {
+			if snapshot, err = t.snapshot(c); err != nil {
 				return err
 			}
 			of = t
 		}
-		return t.place(snapshot, c)
+		return t.place(&snapshot.Snapshot, c)
 	})
 }
 
@@ -64,29 +64,45 @@ func (t *transaction) queueWaiting(cursor string) error {
 	return t.enqueue(LoopPlace, placeWaiting+page.Next)
 }
 
-// snapshot gathers what placement looks at. Dedicated clusters count on their satellites, and are no candidates.
-func (t *transaction) snapshot() (*placement.Snapshot, error) {
-	s := &placement.Snapshot{}
-	at := map[string]int{}
+// regionSnapshot is what placement looks at for the clusters of one region.
+type regionSnapshot struct {
+	placement.Snapshot
+	cloud, region string
+}
+
+func (s *regionSnapshot) covers(c orrery.LogicalCluster) bool {
+	return s.cloud == c.Cloud && s.region == c.Region
+}
+
+// snapshot gathers what placement looks at for a cluster: every satellite, and what is on those that serve its region.
+// Dedicated clusters count on their satellites, and are no candidates.
+func (t *transaction) snapshot(c orrery.LogicalCluster) (*regionSnapshot, error) {
+	s := &regionSnapshot{cloud: c.Cloud, region: c.Region}
 	err := each(t.Satellites(), store.Query{}, func(satellite orrery.Satellite) error {
-		at[satellite.ID] = len(s.Satellites)
 		s.Satellites = append(s.Satellites, placement.Satellite{Satellite: satellite})
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	err = each(t.PSCs(), store.Query{}, func(psc orrery.PSC) error {
-		use, err := t.use(psc)
-		if i, ok := at[psc.SatelliteID]; ok {
-			s.Satellites[i].Use = placement.Add(s.Satellites[i].Use, placement.Add(volumes(psc.Spec), placement.OnSatellite(use)))
+	for i := range s.Satellites {
+		satellite := &s.Satellites[i]
+		if !satellite.Serves(c.Cloud, c.Region) {
+			continue
 		}
-		if psc.Spec.Type == orrery.TypeMultiTenant && !psc.Deleted {
-			s.Physical = append(s.Physical, physical(psc, use))
+		err := each(t.PSCs(), store.Where(store.SatelliteID, satellite.ID), func(psc orrery.PSC) error {
+			use, err := t.use(psc)
+			satellite.Use = placement.Add(satellite.Use, placement.Add(volumes(psc.Spec), placement.OnSatellite(use)))
+			if psc.Spec.Type == orrery.TypeMultiTenant && !psc.Deleted {
+				s.Physical = append(s.Physical, physical(psc, use))
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
 		}
-		return err
-	})
-	return s, err
+	}
+	return s, nil
 }
 
 func physical(psc orrery.PSC, use orrery.Capacity) placement.Physical {

@@ -7,7 +7,7 @@ import (
 	"github.com/orrery-kafka/orrery/internal/store"
 )
 
-// Resync queues everything for every loop: the rare full pass, due at start. It repairs what a fault left undone
+// Resync looks at everything that loops look at: the rare full pass, due at start. It repairs what a fault left undone
 // and, after a restore from backup, gives every record the new term.
 func (m *Mothership) Resync(ctx context.Context) error {
 	for _, pass := range []func(context.Context, string) (string, error){
@@ -53,24 +53,41 @@ func resyncCluster(c orrery.LogicalCluster) []job {
 	return []job{{LoopCompose, orrery.DesiredTenant + "/" + c.ID}, {LoopSettle, settleCluster + c.ID}}
 }
 
-// resync returns a function that queues one page of a table and returns the cursor of the next.
+// resyncRows is how many rows one transaction of Resync looks at: what follows from them fits into it, as a rule.
+const resyncRows = batch / 2
+
+// resync returns a function that looks at one page of a table and returns the cursor of the next. A page in which
+// something cannot be done is left to the loops, which do the rest of it.
 func resync[T any](m *Mothership, table func(store.Tx) store.Table[T], jobs func(T) []job) func(context.Context, string) (string, error) {
 	return func(ctx context.Context, cursor string) (next string, err error) {
-		err = m.commit(ctx, m.now(), func(t *transaction) error {
-			page, err := table(t.Tx).List(store.Query{After: cursor, Limit: batch})
-			if err != nil {
-				return err
-			}
-			next = page.Next
-			for _, row := range page.Rows {
-				for _, j := range jobs(row) {
-					if err := t.enqueue(j.loop, j.key); err != nil {
-						return err
+		pass := func(do func(*transaction, job) error) error {
+			return m.commit(ctx, m.now(), func(t *transaction) error {
+				page, err := table(t.Tx).List(store.Query{After: cursor, Limit: resyncRows})
+				if err != nil {
+					return err
+				}
+				next = page.Next
+				for _, row := range page.Rows {
+					for _, j := range jobs(row) {
+						if err := do(t, j); err != nil {
+							return err
+						}
 					}
 				}
+				return nil
+			})
+		}
+		queue := func(t *transaction, j job) error { return t.enqueue(j.loop, j.key) }
+		err = pass(func(t *transaction, j job) error {
+			if j.loop == LoopPlace {
+				return queue(t, j)
 			}
+			t.later(j.loop, []string{j.key})
 			return nil
 		})
+		if err != nil && ctx.Err() == nil {
+			err = pass(queue)
+		}
 		return next, err
 	}
 }

@@ -24,7 +24,7 @@ func (t *transaction) wantedSaltKey(pscID string) (string, any, error) {
 	}
 	key := hmac.New(sha256.New, secret)
 	io.WriteString(key, pscID)
-	return psc.SatelliteID, tenancy.SaltKey{PhysicalClusterID: pscID, Key: key.Sum(nil)}, nil
+	return pscID, tenancy.SaltKey{PhysicalClusterID: pscID, Key: key.Sum(nil)}, nil
 }
 
 // saltSecret returns the installation's secret for salt keys, and draws it the first time.

@@ -11,8 +11,8 @@ import (
 	"github.com/orrery-kafka/orrery/internal/tenancy"
 )
 
-// wanted returns what a record is to say, and to which satellite; nil where it is not to be.
-func (t *transaction) wanted(kind, id string) (satelliteID string, document any, err error) {
+// wanted returns what a record is to say, and about which physical cluster; nil where it is not to be.
+func (t *transaction) wanted(kind, id string) (pscID string, document any, err error) {
 	switch kind {
 	case orrery.DesiredPSC:
 		return t.wantedPSC(id)
@@ -42,7 +42,7 @@ func (t *transaction) wantedPSC(id string) (string, any, error) {
 	if finding, wrong := profile.FirstError(profile.Check(psc.Spec)); wrong {
 		return "", nil, fmt.Errorf("the physical cluster %s is not sent: %s", id, finding)
 	}
-	return psc.SatelliteID, psc.Spec, nil
+	return id, psc.Spec, nil
 }
 
 func (t *transaction) wantedTenant(id string) (string, any, error) {
@@ -59,7 +59,7 @@ func (t *transaction) wantedTenant(id string) (string, any, error) {
 		return "", nil, err
 	}
 	quotas := limits.Quotas(units(c))
-	return psc.SatelliteID, tenancy.Tenant{
+	return psc.ID, tenancy.Tenant{
 		PhysicalClusterID: psc.ID, LogicalClusterID: c.ID, OrganizationID: c.OrganizationID, EnvironmentID: c.EnvironmentID,
 		Type: c.Type, MaxPartitions: int(quotas.Partitions), Quotas: quotas, ReplicationFactor: profile.ReplicationFactor(psc.Spec),
 	}, nil
@@ -79,11 +79,10 @@ func (t *transaction) wantedCredential(id string) (string, any, error) {
 		if key.LogicalClusterID != "" && c.ID != key.LogicalClusterID {
 			continue
 		}
-		satelliteID, err := t.satelliteOf(pscID)
-		return satelliteID, tenancy.Credential{
+		return pscID, tenancy.Credential{
 			PhysicalClusterID: pscID, APIKeyID: key.ID, OrganizationID: key.OrganizationID,
 			LogicalClusterID: key.LogicalClusterID, OwnerID: key.OwnerID, Verifiers: key.Verifiers,
-		}, err
+		}, nil
 	}
 	return "", nil, nil
 }
@@ -106,15 +105,15 @@ func (t *transaction) wantedBinding(id string) (string, any, error) {
 		if !authz.Reaches(pattern, c.CRN()) {
 			continue
 		}
-		satelliteID, err := t.satelliteOf(pscID)
-		return satelliteID, tenancy.Binding{
+		return pscID, tenancy.Binding{
 			PhysicalClusterID: pscID, RoleBindingID: binding.ID, Principal: binding.Principal,
 			RoleName: binding.RoleName, CRNPattern: binding.CRNPattern,
-		}, err
+		}, nil
 	}
 	return "", nil, nil
 }
 
+// satelliteOf returns where a physical cluster is, for good.
 func (t *transaction) satelliteOf(pscID string) (string, error) {
 	psc, err := t.PSCs().Get(pscID)
 	return psc.SatelliteID, err

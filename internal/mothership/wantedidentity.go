@@ -13,11 +13,11 @@ func (t *transaction) wantedIdentityProvider(id string) (string, any, error) {
 	if err != nil || !ok || p.State.Phase == orrery.PhaseDeleting {
 		return "", nil, err
 	}
-	satelliteID, hosts, err := t.hosts(pscID, p.OrganizationID)
+	hosts, err := t.hosts(pscID, p.OrganizationID)
 	if err != nil || !hosts {
 		return "", nil, err
 	}
-	return satelliteID, tenancy.IdentityProvider{
+	return pscID, tenancy.IdentityProvider{
 		PhysicalClusterID: pscID, IdentityProviderID: p.ID, OrganizationID: p.OrganizationID,
 		Issuer: p.Issuer, JWKSURI: p.JWKSURI, Audiences: p.Audiences,
 	}, nil
@@ -29,7 +29,7 @@ func (t *transaction) wantedIdentityPool(id string) (string, any, error) {
 	if err != nil || !ok || p.State.Phase == orrery.PhaseDeleting {
 		return "", nil, err
 	}
-	satelliteID, hosts, err := t.hosts(pscID, p.OrganizationID)
+	hosts, err := t.hosts(pscID, p.OrganizationID)
 	if err != nil || !hosts {
 		return "", nil, err
 	}
@@ -40,7 +40,7 @@ func (t *transaction) wantedIdentityPool(id string) (string, any, error) {
 	if p.Certificates {
 		pool.CreatedAt = p.CreatedAt.UTC()
 	}
-	return satelliteID, pool, nil
+	return pscID, pool, nil
 }
 
 func (t *transaction) wantedCertificateAuthority(id string) (string, any, error) {
@@ -49,22 +49,18 @@ func (t *transaction) wantedCertificateAuthority(id string) (string, any, error)
 	if err != nil || !ok || a.State.Phase == orrery.PhaseDeleting {
 		return "", nil, err
 	}
-	satelliteID, hosts, err := t.hosts(pscID, a.OrganizationID)
+	hosts, err := t.hosts(pscID, a.OrganizationID)
 	if err != nil || !hosts {
 		return "", nil, err
 	}
-	return satelliteID, tenancy.CertificateAuthority{
+	return pscID, tenancy.CertificateAuthority{
 		PhysicalClusterID: pscID, CertificateAuthorityID: a.ID, OrganizationID: a.OrganizationID,
 		CertificateChain: a.CertificateChain, RevocationLists: a.RevocationLists,
 	}, nil
 }
 
-// hosts reports whether an organization has a cluster on a physical cluster, and where that one is.
-func (t *transaction) hosts(pscID, organizationID string) (satelliteID string, hosts bool, err error) {
+// hosts reports whether an organization has a cluster on a physical cluster.
+func (t *transaction) hosts(pscID, organizationID string) (bool, error) {
 	clusters, err := t.liveClusters(pscID, organizationID)
-	if err != nil || len(clusters) == 0 {
-		return "", false, err
-	}
-	satelliteID, err = t.satelliteOf(pscID)
-	return satelliteID, true, err
+	return len(clusters) > 0, err
 }
