@@ -57,6 +57,9 @@ type PSCSpec struct {
 	Gateways bool `json:"gateways"`
 	// Paused leaves the cluster as it is: the operator goes on to look and to report, and does nothing.
 	Paused bool `json:"paused,omitempty"`
+	// BakeSeconds is how long an upgraded cluster must have been healthy before its features are finalised, after which
+	// the upgrade cannot be taken back; 0: as long as the profile says.
+	BakeSeconds int64 `json:"bake_seconds,omitempty"`
 	// StorageBytes is the size of each broker's volume.
 	StorageBytes int64 `json:"storage_bytes"`
 	// Configuration is broker configuration, by Kafka's names.
@@ -90,7 +93,15 @@ const (
 	ConditionBalancersServing   = "BalancersServing"
 	ConditionCertificatesValid  = "CertificatesValid"
 	ConditionDesiredStateIntact = "DesiredStateIntact" // False: a message was refused (older, or same generation with other content)
+	// The following say nothing about whether it serves clients, and so do not count for ConditionReady.
+	ConditionProgressing       = "Progressing"       // True: a change is being made; False: none is, or it is stuck, or paused: the reason says which
+	ConditionReplicated        = "Replicated"        // False: a replica is not in sync, or a partition has no leader
+	ConditionFeaturesFinalized = "FeaturesFinalized" // False: the version before can still be gone back to
+	ConditionBrokersHealthy    = "BrokersHealthy"    // False: a broker is judged to be ill, though it runs
 )
+
+// ReasonSettled is the reason of ConditionProgressing where nothing is left to do.
+const ReasonSettled = "Settled"
 
 // PSCStatus is what a satellite reports about a PSC. Ready is the summary; its reason and message are those of
 // the first other condition that is not True.
@@ -114,7 +125,8 @@ func (s PSCStatus) Ready(generation Generation) bool {
 // BrokerStatus is one broker as observed.
 type BrokerStatus struct {
 	Node    int32  `json:"node"`
-	State   string `json:"state"` // running, stopped, starting, failed
+	State   string `json:"state"` // running, starting, stopping, stopped
+	Version string `json:"version,omitempty"`
 	Message string `json:"message,omitempty"`
 }
 
