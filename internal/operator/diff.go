@@ -4,122 +4,97 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/substrate"
 )
 
-// View is what the operator knows besides what the substrate shows.
-type View struct {
-	// StateTopics is true once the state topics exist.
-	StateTopics bool
-}
-
-// Diff returns what has to be done to turn what is observed into what is desired, in order: storage, brokers,
-// configuration, state topics, certificate, gateways, balancer. It is empty where nothing is left to do. Each action touches at
-// most one broker; a caller that carries out one at a time and looks again may use only the first.
+// Diff returns what has to be done, and what is waited for, to turn what is observed into what is desired: nodes that do
+// not run, new brokers, configuration, what the gateways need, restarts for a change, partitions that move, leaders,
+// features. It is empty where nothing is left to do. It is total: whatever is observed, there is a plan, and every action
+// in it is safe by itself.
 //
-// A gateway is started only beside a running broker and after the state topics; a deletion is one action,
-// because the proof that it is meant was made before Deleted was set.
-func Diff(desired Desired, observed substrate.Observed, view View, now time.Time) []substrate.Action {
-	spec := desired.Spec
-	if desired.Deleted {
-		if !observed.Created {
-			return nil
-		}
-		return []substrate.Action{{Verb: substrate.Delete, Reason: "the physical cluster was deleted", Proof: "its deletion was asked for, and it holds no tenant"}}
+// A gateway is started only beside a running broker and after the state topics; a deletion is one action, with the proof
+// that was made before.
+func Diff(desired Desired, observed substrate.Observed, view View, now time.Time) Plan {
+	l := newLook(desired, observed, view, now)
+	switch {
+	case desired.Deleted && !observed.Created:
+		return l.plan
+	case desired.Deleted:
+		l.do(Action{Action: substrate.Action{Verb: substrate.Delete, Reason: "the physical cluster was deleted", Proof: desired.Proof}})
+		return l.plan
+	case !observed.Created:
+		l.act(substrate.Create, 0, "it does not exist yet")
+		return l.plan
 	}
-	if !observed.Created {
-		return []substrate.Action{{Verb: substrate.Create, Spec: spec, Reason: "it does not exist yet"}}
+	if l.plan.Refused = Unchangeable(desired.Spec, observed, view); l.plan.Refused != "" {
+		l.target = observed.Spec
 	}
-	if Unchangeable(spec, observed.Spec) != "" {
-		spec = observed.Spec
+	l.start()
+	l.voters()
+	l.add()
+	l.configure()
+	l.renew()
+	l.serve()
+	if l.versioned() {
+		l.restart()
 	}
-	actions := startBrokers(observed)
-	if !sameSpec(spec, observed.Spec) {
-		actions = append(actions, substrate.Action{Verb: substrate.Configure, Spec: spec, Reason: "the specification changed"})
+	l.scale()
+	if l.versioned() {
+		l.demote()
+		l.leaders()
+		l.finalize()
 	}
-	if !spec.Gateways {
-		return actions
-	}
-	running := 0
-	for _, b := range observed.Brokers {
-		if b.Running {
-			running++
-		}
-	}
-	if !view.StateTopics && running > 0 && running == len(observed.Brokers) {
-		actions = append(actions, substrate.Action{Verb: substrate.PrepareStateTopics, Spec: spec, Reason: "the gateways' state topics must exist"})
-	}
-	if certificateDue(observed, now) {
-		actions = append(actions, substrate.Action{Verb: substrate.RenewCertificate, Reason: certificateReason(observed)})
-	}
-	if view.StateTopics {
-		actions = append(actions, startGateways(observed)...)
-	}
-	if !observed.Balancer.Running {
-		actions = append(actions, substrate.Action{Verb: substrate.StartBalancer, Reason: "the bootstrap address has no balancer"})
-	}
-	return actions
+	return l.plan
 }
 
-func startBrokers(observed substrate.Observed) []substrate.Action {
-	var actions []substrate.Action
-	for _, b := range observed.Brokers {
-		if !b.Running {
-			actions = append(actions, substrate.Action{Verb: substrate.StartBroker, Node: b.Node, Reason: fmt.Sprintf("broker %d does not run: %s", b.Node, b.Message)})
-		}
+func newLook(desired Desired, observed substrate.Observed, view View, now time.Time) *look {
+	return &look{
+		target: desired.Spec, observed: observed, nodes: slices.Concat(observed.Brokers, observed.Controllers),
+		view: view, verdicts: desired.Verdicts, now: now,
 	}
-	return actions
 }
 
-// startGateways starts what does not run, and what runs and cannot serve for a reason.
-func startGateways(observed substrate.Observed) []substrate.Action {
+// serve starts what clients need beside brokers: state topics, gateways, balancer.
+func (l *look) serve() {
+	if !l.target.Gateways {
+		return
+	}
 	running := map[int32]bool{}
-	for _, b := range observed.Brokers {
+	for _, b := range l.observed.Brokers {
 		running[b.Node] = b.Running
 	}
-	var actions []substrate.Action
-	for _, g := range observed.Gateways {
-		if running[g.Node] && (!g.Running || (!g.Serving && g.Message != "")) {
-			actions = append(actions, substrate.Action{Verb: substrate.StartGateway, Node: g.Node, Reason: fmt.Sprintf("gateway %d does not serve: %s", g.Node, g.Message)})
+	if !l.view.StateTopics && len(running) > 0 && !slices.Contains(slices.Collect(maps.Values(running)), false) {
+		l.act(substrate.PrepareStateTopics, 0, "the gateways' state topics must exist")
+	}
+	if l.view.StateTopics {
+		for _, g := range l.observed.Gateways {
+			if running[g.Node] && (!g.Running || (!g.Serving && g.Message != "")) {
+				l.act(substrate.StartGateway, g.Node, "gateway %d does not serve%s", g.Node, because(g.Message))
+			}
 		}
 	}
-	return actions
-}
-
-// certificateDue reports whether the certificate is missing or has a third of its life left.
-func certificateDue(observed substrate.Observed, now time.Time) bool {
-	return observed.CertificateExpires.IsZero() || !now.Before(certificateRenewal(observed))
-}
-
-func certificateRenewal(observed substrate.Observed) time.Time {
-	life := observed.CertificateExpires.Sub(observed.CertificateIssued)
-	return observed.CertificateExpires.Add(-life / 3)
-}
-
-func certificateReason(observed substrate.Observed) string {
-	if observed.CertificateExpires.IsZero() {
-		return "the gateways have no certificate yet"
+	if !l.observed.Balancer.Running {
+		l.act(substrate.StartBalancer, 0, "the bootstrap address has no balancer")
 	}
-	return "a third of the certificate's life is left: it runs out on " + observed.CertificateExpires.UTC().Format(time.DateOnly)
 }
 
-// Unchangeable says which change of a spec the operator cannot make yet, and "" where it can make all. The
-// cluster goes on as it is until the desired spec is possible again.
-func Unchangeable(desired, current orrery.PSCSpec) string {
-	switch {
-	case desired.Brokers != current.Brokers:
-		return fmt.Sprintf("the number of brokers cannot be changed yet, from %d to %d", current.Brokers, desired.Brokers)
-	case desired.Gateways != current.Gateways:
-		return "gateways can neither be added nor taken away"
-	case desired.Engine != current.Engine:
-		return fmt.Sprintf("the engine cannot be changed from %s to %s", current.Engine, desired.Engine)
-	case desired.Kind != current.Kind:
-		return fmt.Sprintf("a %s cluster cannot become a %s cluster", current.Kind, desired.Kind)
+// configure stores the specification, as far as it is true already: its number of brokers is only once they hold their
+// part, and nothing of it is before Kafka has what it can change without a restart.
+func (l *look) configure() {
+	if !l.alter() {
+		return
 	}
-	return ""
+	spec := l.target
+	if spec.Brokers != l.observed.Spec.Brokers && !l.spread() {
+		spec.Brokers = l.observed.Spec.Brokers
+	}
+	if !sameSpec(spec, l.observed.Spec) {
+		l.do(Action{Action: substrate.Action{Verb: substrate.Configure, Spec: spec, Reason: "the specification changed"}})
+	}
 }
 
 func sameSpec(a, b orrery.PSCSpec) bool {
@@ -128,4 +103,27 @@ func sameSpec(a, b orrery.PSCSpec) bool {
 	}
 	a.Configuration, b.Configuration = nil, nil
 	return reflect.DeepEqual(a, b)
+}
+
+// Unchangeable says which change that is asked for cannot be made, and "" where all can. The cluster goes on as it is
+// until the desired spec is possible again.
+func Unchangeable(desired orrery.PSCSpec, observed substrate.Observed, view View) string {
+	current := observed.Spec
+	switch {
+	case desired.Gateways != current.Gateways:
+		return "gateways can neither be added nor taken away"
+	case desired.Engine != current.Engine:
+		return fmt.Sprintf("the engine cannot be changed from %s to %s", current.Engine, desired.Engine)
+	case desired.Kind != current.Kind:
+		return fmt.Sprintf("a %s cluster cannot become a %s cluster", current.Kind, desired.Kind)
+	case desired.Controllers != current.Controllers:
+		return fmt.Sprintf("the number of nodes that are a controller only cannot be changed from %d to %d", current.Controllers, desired.Controllers)
+	}
+	if desired.Engine == orrery.EngineEmbedded && desired.Brokers != current.Brokers {
+		return fmt.Sprintf("the number of brokers of the embedded engine, which is one process with one directory, cannot be changed from %d to %d", current.Brokers, desired.Brokers)
+	}
+	if why := tooFewBrokers(desired, observed, view); why != "" {
+		return why
+	}
+	return unreachableVersion(desired, observed, view)
 }

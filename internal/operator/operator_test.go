@@ -157,7 +157,7 @@ func TestClusterFromNothingToReadyAndGone(t *testing.T) {
 		t.Errorf("the state topics are not there: %v", err)
 	}
 
-	w.desired.Generation.Number, w.desired.Deleted = 2, true
+	w.desired.Generation.Number, w.desired.Deleted, w.desired.Proof = 2, true, "the test asks for it"
 	w.until("the cluster is gone", func() bool { return w.status.Gone })
 	if ids, err := w.substrate.List(w.ctx); err != nil || len(ids) != 0 {
 		t.Errorf("left: %v, %v", ids, err)

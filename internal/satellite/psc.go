@@ -47,7 +47,7 @@ var validPSC = regexp.MustCompile(`^` + orrery.PrefixPhysicalKafka + `-[a-z0-9]{
 
 func (s *Satellite) newPSC(e entry) *psc {
 	p := &psc{providers: map[string]knownProvider{}, keySetHashes: map[string]string{}, operator: operator.New(operator.Config{
-		ID: e.ID, Substrate: s.config.Substrate, Open: s.config.Open, Changed: s.config.Changed, Logger: s.config.Logger,
+		ID: e.ID, Substrate: s.config.Substrate, Open: s.config.Open, Paused: s.config.Paused, Changed: s.config.Changed, Logger: s.config.Logger,
 	})}
 	p.set(e)
 	return p
@@ -63,7 +63,7 @@ func (p *psc) set(e entry) {
 func (p *psc) report() orrery.Status {
 	status := orrery.Status{
 		Generation: p.entry.Generation,
-		Applied:    p.status.Ready(p.entry.Generation),
+		Applied:    p.status.Ready(p.entry.Generation) && p.settled(),
 		Gone:       p.status.Gone,
 		PSC:        &p.status,
 	}
@@ -73,12 +73,18 @@ func (p *psc) report() orrery.Status {
 	if p.entry.Deleted {
 		status.Applied = p.status.Gone
 	}
-	if !status.Applied {
-		if ready, ok := orrery.FindCondition(p.status.Conditions, orrery.ConditionReady); ok {
-			status.Reason = ready.Message
+	for _, conditionType := range []string{orrery.ConditionProgressing, orrery.ConditionReady} { // whether it serves says more
+		if c, ok := orrery.FindCondition(p.status.Conditions, conditionType); ok && !status.Applied && (status.Reason == "" || c.Status != orrery.True) {
+			status.Reason = c.Message
 		}
 	}
 	return status
+}
+
+// settled reports whether nothing is left to be done for what is desired, or nothing is to be done.
+func (p *psc) settled() bool {
+	c, ok := orrery.FindCondition(p.status.Conditions, orrery.ConditionProgressing)
+	return ok && c.Status != orrery.True && (c.Reason == orrery.ReasonSettled || p.spec.Paused)
 }
 
 // takePSC notes a physical cluster from the link.
@@ -227,34 +233,36 @@ func (p *psc) intact(status orrery.PSCStatus, now time.Time) orrery.PSCStatus {
 	return status
 }
 
-// provenEmpty reports whether a deleted physical cluster may be removed: it does not exist any more, or its state
-// topic, read to the end now, says of every tenant that it is deleted. Else it says what it waits for.
-func (s *Satellite) provenEmpty(ctx context.Context, p *psc) (proven bool, waits string) {
+// proveEmpty returns the proof that a deleted physical cluster may be removed: it does not exist any more, or its state
+// topic, read to the end now, says of every tenant that it is deleted. Without one it says what it waits for.
+func (s *Satellite) proveEmpty(ctx context.Context, p *psc) (proof, waits string) {
 	observed, err := s.config.Substrate.Observe(ctx, p.entry.ID)
 	if err != nil {
-		return false, "it cannot be looked at"
+		return "", "it cannot be looked at"
 	}
 	if !observed.Created {
-		return true, ""
+		return "nothing of it exists", ""
 	}
 	cluster, open := p.operator.Cluster()
 	if !open {
-		return false, "none of its brokers can be asked for tenants yet"
+		return "", "none of its brokers can be asked for tenants yet"
 	}
+	asked := "generation " + p.entry.Generation.String() + " asks for its deletion, and "
 	if !p.spec.Gateways {
 		view, err := cluster.View(ctx)
 		if err != nil || view.Topics > 0 {
-			return false, "it holds topics, or cannot say that it holds none"
+			return "", "it holds topics, or cannot say that it holds none"
 		}
-		return true, ""
+		return asked + "it holds no topic", ""
 	}
 	if !p.operator.StateTopics() {
-		return false, "its state topics are not there yet"
+		return "", "its state topics are not there yet"
 	}
 	records, err := cluster.ReadState(ctx, brokers.TopicTenants)
 	if err != nil {
-		return false, "its tenants cannot be read: " + err.Error()
+		return "", "its tenants cannot be read: " + err.Error()
 	}
+	deleted := 0
 	for _, r := range records {
 		kind, id, err := tenancy.ParseStateKey(r.Key)
 		if err != nil || kind != tenancy.StateTenant {
@@ -262,8 +270,9 @@ func (s *Satellite) provenEmpty(ctx context.Context, p *psc) (proven bool, waits
 		}
 		var record tenancy.StateRecord
 		if err := json.Unmarshal(r.Value, &record); err != nil || !record.Deleted {
-			return false, fmt.Sprintf("the logical cluster %s is on it", id)
+			return "", fmt.Sprintf("the logical cluster %s is on it", id)
 		}
+		deleted++
 	}
-	return true, ""
+	return fmt.Sprintf("%sits state topic, read to the end, says of each of its %d tenants that it is deleted", asked, deleted), ""
 }

@@ -47,6 +47,9 @@ type Config struct {
 	Keys *jwks.Cache
 	// MeterPeriod is how often the use of tenants is added up and reported; 0 is a minute.
 	MeterPeriod time.Duration
+	// Paused has the satellite look at its physical clusters and report, and do nothing to them. Tenants, keys and rights
+	// still take effect.
+	Paused bool
 	// Changed is called, from any goroutine, when a step is worth taking before its time.
 	Changed func()
 	Logger  *slog.Logger
@@ -201,7 +204,8 @@ func (s *Satellite) operate(ctx context.Context, now time.Time, p *psc) (time.Ti
 	desired := operator.Desired{Generation: p.entry.Generation, Spec: p.spec}
 	waits := ""
 	if p.entry.Deleted {
-		desired.Deleted, waits = s.provenEmpty(ctx, p)
+		desired.Proof, waits = s.proveEmpty(ctx, p)
+		desired.Deleted = waits == ""
 	}
 	status, next, err := p.operator.Step(ctx, now, desired)
 	if waits != "" {
