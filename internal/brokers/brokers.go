@@ -66,6 +66,10 @@ type Cluster interface {
 	// PrepareStateTopics creates the state topics that are missing, replicated as widely as the cluster allows, and lets
 	// the principals of Access, where it names some, do what gateways need (tenancy.TenantsACLs, GatewayACLs).
 	PrepareStateTopics(ctx context.Context) error
+	// PrepareProbeTopics has one topic for the probes of each of these brokers, ProbeTopic of its node, with one partition
+	// and one replica, there; of brokers that are not alive it is made later. Those of other brokers are removed. It is
+	// idempotent, and changes nothing where all is as it should be.
+	PrepareProbeTopics(ctx context.Context, nodes []int32) error
 	// ReadState returns the current records of a state topic, read to its end as it was at the call: the newest
 	// of each key, tombstones left out, sorted by key.
 	ReadState(ctx context.Context, topic string) ([]Record, error)

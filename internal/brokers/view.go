@@ -40,6 +40,9 @@ type NodeView struct {
 	// Replicas is how many it has or is being given, OutOfSync how many of those are not in sync; one that is being added
 	// does not count as out of sync.
 	Replicas, OutOfSync int
+	// Followers is how many replicas others have of partitions that it leads, FollowersOutOfSync how many of those are not
+	// in sync; one that is being added counts as neither.
+	Followers, FollowersOutOfSync int
 	// Critical is how many partitions would fall below their min.insync.replicas, or have no in-sync replica, without
 	// this broker; CriticalExample is one of them. One that has no in-sync replica at all is critical to all its replicas.
 	Critical        int
@@ -98,10 +101,17 @@ func (v *View) Assess(partitions []Partition, minInSync func(topic string) int) 
 		for _, id := range p.Replicas {
 			n := node(id)
 			n.Replicas++
-			inSync := slices.Contains(p.InSync, id)
-			if !inSync && !slices.Contains(p.Adding, id) {
+			inSync, adding := slices.Contains(p.InSync, id), slices.Contains(p.Adding, id)
+			if !inSync && !adding {
 				n.OutOfSync++
 				behind = true
+			}
+			if p.Leader >= 0 && p.Leader != id && !adding {
+				leader := node(p.Leader)
+				leader.Followers++
+				if !inSync {
+					leader.FollowersOutOfSync++
+				}
 			}
 			n.assess(p, inSync, needed)
 		}

@@ -91,8 +91,11 @@ func (m *metering) flush(ctx context.Context) error {
 	return err
 }
 
-// news reports whether what a tenant used is to be written.
+// news reports whether what a tenant used is to be written. What probes use is nobody's.
 func (m *metering) news(id string, used orrery.Usage, now time.Time) bool {
+	if id == orrery.ProbeCluster {
+		return false
+	}
 	before := m.written[id]
 	if now.Sub(before.at) < idlePeriod {
 		before.usage.ConnectionMillis = used.ConnectionMillis

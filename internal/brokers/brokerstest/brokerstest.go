@@ -52,6 +52,7 @@ func Run(t *testing.T, start func(t *testing.T) Engine) {
 		{"Tail", testTail},
 		{"TailOfAMissingTopic", testTailOfAMissingTopic},
 		{"TenantTopics", testTenantTopics},
+		{"ProbeTopics", testProbeTopics},
 		{"RemoveTenant", testRemoveTenant},
 		{"RemoveTenantIsBounded", testRemoveTenantIsBounded},
 		{"RemoveTenantRefuses", testRemoveTenantRefuses},
@@ -109,6 +110,43 @@ func testPrepareStateTopics(t *testing.T, e Engine) {
 	}
 	if got := read(t, c, brokers.TopicTenants); len(got) != 1 {
 		t.Errorf("preparing again changed the state to %+v", got)
+	}
+}
+
+// Nothing but the probes themselves sees the topics of probes.
+func testProbeTopics(t *testing.T, e Engine) {
+	c := e.Open(t, nil)
+	e.CreateTopic(t, "lkc-1_a", 1)
+	if err := c.PrepareProbeTopics(t.Context(), e.Nodes()); err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, node := range e.Nodes() {
+		want = append(want, brokers.ProbeTopic(node))
+	}
+	want = append([]string{"lkc-1_a"}, want...)
+	if got := e.Topics(t); !cmp.Equal(got, want) {
+		t.Error(cmp.Diff(want, got))
+	}
+	view, err := c.View(t.Context())
+	if err != nil || view.Partitions != 1 {
+		t.Errorf("the view is %+v (%v); want one partition", view, err)
+	}
+	partitions, err := c.Partitions(t.Context())
+	if err != nil || len(partitions) != 1 {
+		t.Errorf("the partitions are %+v (%v)", partitions, err)
+	}
+	tenants, err := c.TenantTopics(t.Context())
+	if err != nil || len(tenants) != 1 {
+		t.Errorf("the topics of tenants are %+v (%v)", tenants, err)
+	}
+	for range 2 {
+		if err := c.PrepareProbeTopics(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := e.Topics(t); !cmp.Equal(got, []string{"lkc-1_a"}) {
+		t.Errorf("without brokers to probe there are %q", got)
 	}
 }
 

@@ -227,6 +227,9 @@ func TestViewOfUnhealthyPartitions(t *testing.T) {
 	// Nobody has heard of min.insync.replicas of this topic, so that each replica counts as needed.
 	for node, n := range []brokers.NodeView{{Leaders: 2, PreferredLeaders: 3, OutOfSync: 1}, {OutOfSync: 1}, {OutOfSync: 2}} {
 		n.Node, n.Alive, n.Rack, n.Replicas, n.Critical, n.CriticalExample, n.AlwaysCritical = int32(node), true, got.Nodes[node].Rack, 3, 3, "lkc-1_a-0", 1
+		if node == 0 { // it leads two of them, of which one lacks a follower
+			n.Followers, n.FollowersOutOfSync = 4, 1
+		}
 		if node == 2 {
 			n.Critical = 2
 		}

@@ -25,7 +25,7 @@ func (c *Cluster) TenantTopics(ctx context.Context) ([]brokers.TenantTopic, erro
 	var topics []brokers.TenantTopic
 	var names []string
 	for _, t := range metadata.Topics {
-		if t.ErrorCode == 0 && t.Topic != nil && strings.HasPrefix(*t.Topic, brokers.PrefixTenants) {
+		if t.ErrorCode == 0 && t.Topic != nil && strings.HasPrefix(*t.Topic, brokers.PrefixTenants) && !brokers.IsProbe(*t.Topic) {
 			topics = append(topics, brokers.TenantTopic{Name: *t.Topic, ID: hex.EncodeToString(t.TopicID[:]), Partitions: len(t.Partitions)})
 			names = append(names, *t.Topic)
 		}

@@ -123,7 +123,7 @@ func (c *Cluster) partitions(ctx context.Context) ([]brokers.Partition, error) {
 func partitionsOf(metadata *kmsg.MetadataResponse, moving reassignments) []brokers.Partition {
 	var partitions []brokers.Partition
 	for _, t := range metadata.Topics {
-		if t.Topic == nil {
+		if t.Topic == nil || brokers.IsProbe(*t.Topic) {
 			continue
 		}
 		for _, p := range t.Partitions {

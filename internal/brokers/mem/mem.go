@@ -320,7 +320,7 @@ func (s *session) TenantTopics(ctx context.Context) ([]brokers.TenantTopic, erro
 	}
 	var topics []brokers.TenantTopic
 	for _, name := range slices.Sorted(maps.Keys(s.b.topics)) {
-		if t := s.b.topics[name]; strings.HasPrefix(name, brokers.PrefixTenants) {
+		if t := s.b.topics[name]; strings.HasPrefix(name, brokers.PrefixTenants) && !brokers.IsProbe(name) {
 			topics = append(topics, brokers.TenantTopic{Name: name, ID: fmt.Sprint(t.made), Partitions: len(t.partitions), End: t.end, Bytes: t.bytes})
 		}
 	}

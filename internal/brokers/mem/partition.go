@@ -148,6 +148,9 @@ func without(nodes []int32, id int32) []int32 {
 func (b *Brokers) partitions() []brokers.Partition {
 	var all []brokers.Partition
 	for _, name := range slices.Sorted(maps.Keys(b.topics)) {
+		if brokers.IsProbe(name) {
+			continue
+		}
 		t := b.topics[name]
 		for i, p := range t.partitions {
 			p.Replicas, p.InSync = slices.Clone(p.Replicas), slices.Clone(p.InSync)
