@@ -14,8 +14,16 @@ import (
 	"github.com/orrery-kafka/orrery/internal/mothership"
 )
 
-// gatewayPages are the diagnostic pages of the gateways that run in this process. They tell of all tenants, so only an
-// administrator of the organization that runs the installation sees them, with a Cloud API key. The zero value is ready.
+// pages are the diagnostic pages of gateways, by pkc-…/NODE. They tell of all tenants, so only an administrator of the
+// organization that runs the installation sees them, with a Cloud API key.
+type pages interface {
+	// keys returns the gateways that run, sorted.
+	keys() []string
+	// page returns the page of one, and whether it runs.
+	page(key string) (http.Handler, bool)
+}
+
+// gatewayPages are the pages of the gateways that run in this process. The zero value is ready.
 type gatewayPages struct {
 	mu       sync.Mutex
 	gateways map[string]*gateway.Gateway // by pkc-…/NODE
@@ -25,7 +33,7 @@ const gatewaysPath = "/debug/gateways"
 
 // show adds the page of a gateway; hide removes it, unless its successor's is there already.
 func (p *gatewayPages) show(physicalClusterID string, node int32, g *gateway.Gateway) (hide func()) {
-	key := physicalClusterID + "/" + strconv.Itoa(int(node))
+	key := gatewayKey(physicalClusterID, node)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.gateways == nil {
@@ -41,24 +49,29 @@ func (p *gatewayPages) show(physicalClusterID string, node int32, g *gateway.Gat
 	}
 }
 
-func (p *gatewayPages) find(key string) (*gateway.Gateway, bool) {
+// page implements pages.
+func (p *gatewayPages) page(key string) (http.Handler, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	g, ok := p.gateways[key]
-	return g, ok
+	if !ok {
+		return nil, false
+	}
+	return http.HandlerFunc(g.ServeDiagnostics), true
 }
 
+// keys implements pages.
 func (p *gatewayPages) keys() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Sorted(maps.Keys(p.gateways))
 }
 
-// handlers are the pages, for the API's server.
-func (p *gatewayPages) handlers(m *mothership.Mothership) map[string]http.Handler {
+// pageHandlers are the pages and their index, for the API's server.
+func pageHandlers(p pages, m *mothership.Mothership) map[string]http.Handler {
 	return map[string]http.Handler{
-		"GET " + gatewaysPath:                       guarded(m, p.serveIndex),
-		"GET " + gatewaysPath + "/{cluster}/{node}": guarded(m, p.servePage),
+		"GET " + gatewaysPath:                       guarded(m, func(w http.ResponseWriter, _ *http.Request) { serveIndex(w, p.keys()) }),
+		"GET " + gatewaysPath + "/{cluster}/{node}": guarded(m, func(w http.ResponseWriter, r *http.Request) { servePage(w, r, p) }),
 	}
 }
 
@@ -89,18 +102,23 @@ var gatewayIndex = template.Must(template.New("gateways").Parse(`<!doctype html>
 <ul>{{range .}}<li><a href="` + gatewaysPath + `/{{.}}">{{.}}</a>{{else}}<li>None runs.{{end}}</ul></html>
 `))
 
-func (p *gatewayPages) serveIndex(w http.ResponseWriter, _ *http.Request) {
+func serveIndex(w http.ResponseWriter, keys []string) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
-	_ = gatewayIndex.Execute(w, p.keys()) // who asked has left
+	_ = gatewayIndex.Execute(w, keys) // who asked has left
 }
 
-func (p *gatewayPages) servePage(w http.ResponseWriter, r *http.Request) {
+func servePage(w http.ResponseWriter, r *http.Request, p pages) {
 	key := r.PathValue("cluster") + "/" + r.PathValue("node")
-	g, ok := p.find(key)
+	page, ok := p.page(key)
 	if !ok {
 		http.Error(w, fmt.Sprintf("no gateway %.60q runs here; %s lists those that do", key, gatewaysPath), http.StatusNotFound)
 		return
 	}
-	g.ServeDiagnostics(w, r)
+	page.ServeHTTP(w, r)
+}
+
+// gatewayKey names a gateway in the path of its page.
+func gatewayKey(physicalClusterID string, node int32) string {
+	return physicalClusterID + "/" + strconv.Itoa(int(node))
 }

@@ -39,6 +39,8 @@ type directory struct {
 type choices struct {
 	Format      int    `json:"format"`
 	SatelliteID string `json:"satellite_id,omitempty"`
+	// Engine is orrery.EngineEmbedded or orrery.EngineApache; empty where the directory is older than the choice.
+	Engine string `json:"engine,omitempty"`
 	// APIPort and TLSPort are the ports that port 0 of --listen and --tls-listen became.
 	APIPort int `json:"api_port,omitempty"`
 	TLSPort int `json:"tls_port,omitempty"`

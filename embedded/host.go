@@ -18,7 +18,8 @@ type host struct {
 	log       *slog.Logger
 	directory *directory
 	registry  *prometheus.Registry
-	nudges    map[string]nudge // by loop; never written after newHost
+	gatherers prometheus.Gatherers // all metrics: the registry's, and those of processes that belong to this one
+	nudges    map[string]nudge     // by loop; never written after newHost
 	// announce tells who waits in a request that something has changed; a process without requests has nobody.
 	announce func()
 
@@ -39,6 +40,7 @@ func newHost(ctx context.Context, log *slog.Logger, loops ...string) *host {
 	for _, name := range loops {
 		h.nudges[name] = make(nudge, 1)
 	}
+	h.gatherers = prometheus.Gatherers{h.registry}
 	h.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	h.ctx, h.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	return h

@@ -30,7 +30,7 @@ func (s *Server) localPSCs() ([]satellite.Local, error) {
 	}
 	name := filepath.Join(dir, controlCluster+".json")
 	if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
-		document, err := json.MarshalIndent(controlSpec(), "", "  ")
+		document, err := json.MarshalIndent(s.hosted.control, "", "  ")
 		if err != nil {
 			return nil, err
 		}
@@ -63,12 +63,4 @@ func (s *Server) localPSCs() ([]satellite.Local, error) {
 		locals = append(locals, found[id])
 	}
 	return locals, nil
-}
-
-// controlSpec is pkc-control of a new directory: one broker, no tenants.
-func controlSpec() orrery.PSCSpec {
-	return orrery.PSCSpec{
-		Kind: orrery.KindKafka, Type: "Control", Cloud: "*", Region: "*", Profile: "control-1", Engine: orrery.EngineEmbedded, Version: "kfake",
-		Brokers: 1, Gateways: false, StorageBytes: 1 << 30, Capacity: orrery.Capacity{Brokers: 1},
-	}
 }

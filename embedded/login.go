@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/orrery-kafka/orrery/internal/gateway"
+	"github.com/orrery-kafka/orrery/internal/substrate/process"
 )
 
 // MaxHalfOpen is the most that Login.HalfOpen may be.
@@ -42,5 +43,13 @@ func (l Login) limits() gateway.Limits {
 	return gateway.Limits{
 		SessionLifetime: l.SessionLifetime, Unauthenticated: l.HalfOpen,
 		AddressConnections: l.AddressHalfOpen, AddressAttempts: l.AddressAttempts, AddressFailures: l.AddressFailures,
+	}
+}
+
+// file is what gateways that are processes of their own are told.
+func (l Login) file() process.LoginFile {
+	return process.LoginFile{
+		SessionLifetime: process.Duration(l.SessionLifetime), HalfOpen: l.HalfOpen,
+		AddressHalfOpen: l.AddressHalfOpen, AddressAttempts: l.AddressAttempts, AddressFailures: l.AddressFailures, ExemptNetworks: l.ExemptNetworks,
 	}
 }

@@ -55,9 +55,9 @@ func (s *Server) serve(context.Context) error {
 	handlers := map[string]http.Handler{
 		"GET /healthz": http.HandlerFunc(ok),
 		"GET /readyz":  http.HandlerFunc(ok),
-		"GET /metrics": promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
+		"GET /metrics": promhttp.HandlerFor(s.gatherers, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}),
 	}
-	maps.Copy(handlers, s.pages.handlers(s.mothership))
+	maps.Copy(handlers, pageHandlers(s.pages, s.mothership))
 	handler := rest.NewHandler(rest.Config{Mothership: s.mothership, Changed: s.changed.wait, Logger: s.log, Now: time.Now, Handlers: handlers})
 	s.api = &http.Server{
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,

@@ -11,9 +11,9 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
-	"time"
 
 	"github.com/orrery-kafka/orrery"
+	"github.com/orrery-kafka/orrery/internal/engine"
 	kafkalink "github.com/orrery-kafka/orrery/internal/link/kafka"
 	"github.com/orrery-kafka/orrery/internal/mothership"
 	"github.com/orrery-kafka/orrery/internal/store"
@@ -27,9 +27,6 @@ const (
 	DefaultKafkaPortFirst = 19092
 	DefaultKafkaPortLast  = 19591
 )
-
-// openTimeout bounds the start of what the API needs: the store, pkc-control and the link.
-const openTimeout = time.Minute
 
 // Config is what a server is made of. Dir is required.
 type Config struct {
@@ -51,6 +48,14 @@ type Config struct {
 	IdentityProviderCAs      *x509.CertPool
 	// Login bounds what Kafka clients can do before they have logged in, and for how long they are.
 	Login Login
+	// Engine is what brokers are: orrery.EngineEmbedded, inside this process, which is the default, or
+	// orrery.EngineApache, processes of Apache Kafka. A directory stays with the one that it was made with.
+	Engine string
+	// EngineCache holds Apache Kafka, as in engine.Config; JVM says how it runs, where not as is right for the machine.
+	EngineCache string
+	JVM         engine.JVM
+	// Progress is told in lines what takes time; nil drops them.
+	Progress func(text string)
 	// Version is the program's, for reports.
 	Version string
 	// Logger gets the log; nil drops it.
@@ -62,6 +67,7 @@ type Server struct {
 	*host
 	*worker
 	config  Config
+	hosted  hosted
 	root    *rootAuthority
 	changed *broadcast
 
@@ -78,12 +84,19 @@ type Server struct {
 // then. The server runs until Close.
 func Open(ctx context.Context, config Config) (*Server, error) {
 	config.Listen = cmp.Or(config.Listen, DefaultListen)
+	hosted, err := hostedBy(config.Engine)
+	if err != nil {
+		return nil, err
+	}
 	h := newHost(ctx, config.Logger, loopSatellite, mothership.LoopPlace, mothership.LoopCompose, mothership.LoopPublish, mothership.LoopCollect, mothership.LoopSettle)
-	s := &Server{host: h, config: config, changed: newBroadcast()}
+	s := &Server{host: h, config: config, hosted: hosted, changed: newBroadcast()}
 	h.announce = s.changed.announce
-	ctx, stop := context.WithTimeout(ctx, openTimeout)
+	if err := h.open(ctx, s.openDirectory, s.openListeners, s.installEngine); err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithTimeout(ctx, hosted.patience)
 	defer stop()
-	if err := h.open(ctx, s.openDirectory, s.openListeners, s.openStore, s.openWorker, s.openLink, s.openMothership, s.serve); err != nil {
+	if err := h.open(ctx, s.openStore, s.openWorker, s.openLink, s.openMothership, s.serve); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -106,14 +119,17 @@ func (s *Server) AdminKeyID() string { return s.admin.keyID }
 // AdminEnvFile is the file with the administrator's key and secret, mode 0600.
 func (s *Server) AdminEnvFile() string { return s.directory.join("admin.env") }
 
-// Substrate is the brokers' substrate, with its fault switch.
-func (s *Server) Substrate() *inproc.Substrate { return s.substrate }
+// Substrate is the embedded engine's substrate, with its fault switch; nil with another engine.
+func (s *Server) Substrate() *inproc.Substrate { return s.inproc }
 
 func (s *Server) openDirectory(context.Context) (err error) {
 	if s.directory, err = openDirectory(s.config.Dir); err != nil {
 		return err
 	}
 	s.onClose(func(context.Context) error { return s.directory.close() })
+	if err := s.directory.chooseEngine(s.hosted); err != nil {
+		return err
+	}
 	if s.directory.choices.SatelliteID == "" {
 		if s.directory.choices.SatelliteID, err = orrery.NewID(rand.Reader, orrery.PrefixSatellite); err != nil {
 			return err
@@ -146,6 +162,10 @@ func (s *Server) openListeners(context.Context) (err error) {
 	return nil
 }
 
+func (s *Server) installEngine(ctx context.Context) error {
+	return s.hosted.install(ctx, s.config.EngineCache, s.config.Progress)
+}
+
 func (s *Server) openStore(ctx context.Context) (err error) {
 	if err := os.MkdirAll(s.directory.join("mothership"), 0o700); err != nil {
 		return directoryError(s.directory.path, err)
@@ -170,8 +190,9 @@ func (s *Server) openWorker(ctx context.Context) error {
 	s.worker = &worker{host: s.host, config: workerConfig{
 		about: orrery.Satellite{
 			ID: s.directory.choices.SatelliteID, Cloud: anyOf(s.config.Cloud), Region: anyOf(s.config.Region),
-			Engine: orrery.EngineEmbedded, Substrate: "inproc", Version: s.config.Version, Capacity: capacity,
+			Engine: s.hosted.engine, Substrate: s.hosted.substrate, Version: s.config.Version, Capacity: s.hosted.capacity,
 		},
+		hosted: s.hosted, engineCache: s.config.EngineCache, jvm: s.config.JVM, endProcesses: true, progress: s.config.Progress,
 		authority: authority, local: local, portFirst: s.config.KafkaPortFirst, portLast: s.config.KafkaPortLast,
 		identityProviderNetworks: s.config.IdentityProviderNetworks, identityProviderCAs: s.config.IdentityProviderCAs, login: s.config.Login,
 	}}

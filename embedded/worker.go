@@ -11,21 +11,16 @@ import (
 
 	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/brokers/kafka"
+	"github.com/orrery-kafka/orrery/internal/engine"
 	"github.com/orrery-kafka/orrery/internal/gateway"
 	"github.com/orrery-kafka/orrery/internal/jwks"
 	"github.com/orrery-kafka/orrery/internal/link"
 	"github.com/orrery-kafka/orrery/internal/logfile"
 	"github.com/orrery-kafka/orrery/internal/pki"
 	"github.com/orrery-kafka/orrery/internal/satellite"
+	"github.com/orrery-kafka/orrery/internal/substrate"
 	"github.com/orrery-kafka/orrery/internal/substrate/inproc"
 )
-
-// capacity is what one process with the embedded engine can carry. Every active partition takes two file
-// descriptors, and a process has some 20,000.
-var capacity = orrery.Capacity{
-	LogicalClusters: 2000, Partitions: 8000, Connections: 5000, Brokers: 300,
-	IngressBytesPerSecond: 500e6, EgressBytesPerSecond: 500e6, StorageBytes: 100 << 40,
-}
 
 // meterPeriod is how often what tenants use is added up and reported.
 const meterPeriod = 5 * time.Second
@@ -37,14 +32,23 @@ const loopSatellite = "satellite"
 type worker struct {
 	*host
 	config    workerConfig
-	pages     gatewayPages
-	substrate *inproc.Substrate
+	pages     pages
+	substrate hosting
+	inproc    *inproc.Substrate // nil on another substrate
 	satellite *satellite.Satellite
 	stepped   chan struct{} // one token: a step of the satellite has ended
 }
 
+// hosting is what every substrate is to a worker.
+type hosting interface {
+	substrate.Substrate
+	// UseAuthority has another authority sign the certificates of gateways from now on, and those that there are anew.
+	UseAuthority(*pki.Authority) error
+}
+
 // workerConfig is what a worker is made of.
 type workerConfig struct {
+	hosted    hosted
 	about     orrery.Satellite
 	authority *pki.Authority
 	local     []satellite.Local
@@ -55,6 +59,13 @@ type workerConfig struct {
 	identityProviderNetworks []netip.Prefix
 	identityProviderCAs      *x509.CertPool
 	login                    Login
+	// engineCache and jvm are for Apache Kafka, as in Config. endProcesses says that the end of this process is that of
+	// brokers, gateways and balancers, where they are processes of their own.
+	engineCache  string
+	jvm          engine.JVM
+	endProcesses bool
+	// progress gets what takes time.
+	progress lines
 }
 
 // open starts the substrate and the satellite, which has no link yet.
@@ -64,7 +75,7 @@ func (w *worker) open() error {
 			return directoryError(w.directory.path, err)
 		}
 	}
-	if err := w.openSubstrate(); err != nil {
+	if err := w.config.hosted.open(w); err != nil {
 		return err
 	}
 	keys := jwks.New(jwks.Config{
@@ -94,16 +105,18 @@ func (w *worker) open() error {
 	return nil
 }
 
-func (w *worker) openSubstrate() error {
+// openInproc opens the substrate on which everything is in this process.
+func (w *worker) openInproc() error {
 	audit, err := logfile.Open(w.directory.join("audit.log"), logfile.Default())
 	if err != nil {
 		return directoryError(w.directory.path, err)
 	}
 	w.onClose(func(context.Context) error { return audit.Close() })
+	inside := &gatewayPages{}
 	shared := sharedByGateways{
-		login: w.config.login, topics: &topicVersions{}, journal: gateway.NewJournal(), pages: &w.pages, audit: slog.New(slog.NewJSONHandler(audit, nil)),
+		login: w.config.login, topics: &topicVersions{}, journal: gateway.NewJournal(), pages: inside, audit: slog.New(slog.NewJSONHandler(audit, nil)),
 	}
-	w.substrate, err = inproc.New(inproc.Config{
+	w.inproc, err = inproc.New(inproc.Config{
 		Dir: w.directory.join("clusters"), Host: w.config.listen, Names: w.config.names, PortsFrom: w.config.portFirst, PortsTo: w.config.portLast, Authority: w.config.authority,
 		StartGateway: func(ctx context.Context, spec inproc.GatewaySpec) (inproc.Gateway, error) {
 			return startGateway(ctx, spec, shared, w.registry, w.log)
@@ -115,20 +128,27 @@ func (w *worker) openSubstrate() error {
 	if err != nil {
 		return err
 	}
-	w.onClose(func(context.Context) error { return w.substrate.Close() })
+	w.substrate, w.pages = w.inproc, inside
+	w.onClose(func(context.Context) error { return w.inproc.Close() })
 	return nil
 }
 
 // await waits until a physical cluster runs that the satellite has by itself.
 func (w *worker) await(ctx context.Context, id string) error {
+	told := ""
 	for {
 		select {
 		case <-w.stepped:
 		case <-ctx.Done():
 			return w.explain(id)
 		}
-		if status, ok := w.satellite.Status(id); ok && status.Ready(status.ObservedGeneration) {
+		status, ok := w.satellite.Status(id)
+		if ok && status.Ready(status.ObservedGeneration) {
 			return nil
+		}
+		if reason := readiness(status); reason != told {
+			told = reason
+			w.config.progress.tell(id + ": " + reason)
 		}
 	}
 }
@@ -136,11 +156,16 @@ func (w *worker) await(ctx context.Context, id string) error {
 // explain says why a physical cluster does not run.
 func (w *worker) explain(id string) error {
 	status, _ := w.satellite.Status(id)
-	reason := "nothing is known about it"
-	if c, ok := orrery.FindCondition(status.Conditions, orrery.ConditionReady); ok {
-		reason = c.Reason + ": " + c.Message
+	return orrery.Errorf(orrery.Unavailable, "the control plane's own Kafka, %s, did not start within %s: %s", id, w.config.hosted.patience, readiness(status))
+}
+
+// readiness says in a line how far a physical cluster is.
+func readiness(status orrery.PSCStatus) string {
+	c, ok := orrery.FindCondition(status.Conditions, orrery.ConditionReady)
+	if !ok {
+		return "nothing is known about it"
 	}
-	return orrery.Errorf(orrery.Unavailable, "the control plane's own Kafka, %s, did not start within %s: %s", id, openTimeout, reason)
+	return c.Reason + ": " + c.Message
 }
 
 func anyOf(name string) string {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/embedded"
 )
 
@@ -19,6 +20,12 @@ everything as it was, on the same addresses.
 
 It serves until Ctrl-C or SIGTERM, and then exits with status 0; a second signal ends
 it at once. Even a kill -9 loses no acknowledged record.
+
+With --engine kafka brokers are Apache Kafka, and brokers, gateways and load balancers
+are processes of their own; that needs Linux and Java 17, and the first start installs
+Apache Kafka (see "orrery engine install --help"). Ctrl-C ends them all, in order. A
+kill -9 of this process does not: they go on, and the next start takes them over. A
+directory stays with the engine that it was made with.
 
 Addresses are on this machine only, without any DNS set-up. The API is plain HTTP on
 loopback; --tls-listen serves it with TLS to others.
@@ -32,7 +39,8 @@ func (p *program) upCommand() *cobra.Command {
 		Use: "up", Short: "Run the whole service here, in one process", Long: upLong, Args: arguments(),
 		Example: `orrery up
 orrery up --dir ./data --listen 127.0.0.1:9000 --kafka-ports 20000-20099
-orrery up --tls-listen 0.0.0.0:8443 --region aws/eu-central-1`,
+orrery up --tls-listen 0.0.0.0:8443 --region aws/eu-central-1
+orrery up --dir ./kafka --engine kafka`,
 		RunE: func(cmd *cobra.Command, args []string) error { return p.up(cmd.Context(), f) },
 	}
 	f.add(cmd)
@@ -41,7 +49,7 @@ orrery up --tls-listen 0.0.0.0:8443 --region aws/eu-central-1`,
 
 // serverConfig checks the flags of `orrery up`.
 func (p *program) serverConfig(f upFlags) (embedded.Config, error) {
-	s := embedded.Config{Listen: f.listen, TLSListen: f.tlsListen, Version: readVersion().Version}
+	s := embedded.Config{Listen: f.listen, TLSListen: f.tlsListen, Version: readVersion().Version, EngineCache: f.engineCache}
 	if err := checkListen(f.listen); err != nil {
 		return s, err
 	}
@@ -52,6 +60,9 @@ func (p *program) serverConfig(f upFlags) (embedded.Config, error) {
 	}
 	var err error
 	if s.KafkaPortFirst, s.KafkaPortLast, err = parsePorts(f.kafkaPorts); err != nil {
+		return s, err
+	}
+	if s.Engine, err = parseEngine(f.engine); err != nil {
 		return s, err
 	}
 	if s.Cloud, s.Region, err = parseRegion(f.region); err != nil {
@@ -89,14 +100,20 @@ type upFacts struct {
 	StartedIn     string `json:"started_in"`
 }
 
-// closing bounds a clean shutdown.
-const closing = 30 * time.Second
+// closing bounds a clean shutdown: of this process, and of brokers that are processes of their own and have leaders to
+// move and logs to close. What has not ended by then is ended by force, which loses nothing and makes its next start
+// slower.
+const (
+	closing        = 30 * time.Second
+	closingBrokers = 2 * time.Minute
+)
 
 func (p *program) up(ctx context.Context, f upFlags) error {
 	config, err := p.serverConfig(f)
 	if err != nil {
 		return err
 	}
+	config.Progress = func(text string) { p.note("%s", oneLine(text)) }
 	started := time.Now()
 	server, err := embedded.Open(ctx, config)
 	switch {
@@ -116,7 +133,11 @@ func (p *program) up(ctx context.Context, f upFlags) error {
 	if ctx.Err() != nil {
 		config.Logger.Info("stopping; a second signal ends the process at once")
 	}
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
+	patience := closing
+	if config.Engine == orrery.EngineApache {
+		patience = closingBrokers
+	}
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	if closeErr := server.Close(ending); err == nil {
 		err = closeErr

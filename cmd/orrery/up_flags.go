@@ -8,12 +8,15 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/orrery-kafka/orrery"
 )
 
 // upFlags are the flags of `orrery up` as they were given.
 type upFlags struct {
 	listen, tlsListen, kafkaPorts, region, logLevel, logFormat string
 	identityNetworks, identityCAFile                           string
+	engine, engineCache                                        string
 	login                                                      loginFlags
 }
 
@@ -21,6 +24,7 @@ type upFlags struct {
 const (
 	defaultListen     = "127.0.0.1:8080"
 	defaultKafkaPorts = "19092-19591"
+	defaultEngine     = "embedded"
 )
 
 func (f *upFlags) add(cmd *cobra.Command) {
@@ -29,6 +33,8 @@ func (f *upFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.listen, "listen", defaultListen, "loopback `HOST:PORT` of the API, in plain HTTP; port 0 is chosen once and kept")
 	flags.StringVar(&f.tlsListen, "tls-listen", "", "`HOST:PORT` of the API with TLS beside it, for other machines too")
 	flags.StringVar(&f.kafkaPorts, "kafka-ports", defaultKafkaPorts, "ports `A-B` on 127.0.0.1 for Kafka; each is chosen once and kept")
+	flags.StringVar(&f.engine, "engine", defaultEngine, "what brokers are: embedded, in this process, or kafka, processes of Apache Kafka")
+	engineCacheFlag(flags, &f.engineCache)
 	flags.StringVar(&f.region, "region", "", "serve only this `CLOUD/REGION`, such as aws/eu-central-1 (default: any)")
 	flags.StringVar(&f.identityNetworks, "identity-provider-networks", "", "`CIDR,...` in which identity providers may be although they are not public")
 	flags.StringVar(&f.identityCAFile, "identity-provider-ca-file", "", "PEM `FILE` of more authorities that sign identity providers' certificates")
@@ -99,6 +105,15 @@ func parseRegion(text string) (cloud, region string, err error) {
 		return "", "", usageError("it looks like aws/eu-central-1", "--region %q is not CLOUD/REGION", text)
 	}
 	return strings.ToUpper(cloud), region, nil
+}
+
+// parseEngine reads --engine.
+func parseEngine(text string) (string, error) {
+	word, err := oneWord("engine", text, "embedded", "kafka")
+	if err != nil {
+		return "", err
+	}
+	return map[string]string{"embedded": orrery.EngineEmbedded, "kafka": orrery.EngineApache}[word], nil
 }
 
 // newLogger makes the logger of --log-level and --log-format.

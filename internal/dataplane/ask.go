@@ -12,24 +12,17 @@ import (
 
 // Ask sends a GET to the administration socket at a path of the file system, however long that is. The caller closes
 // the answer's body.
-func Ask(ctx context.Context, socket, path string, header http.Header) (*http.Response, error) {
+func Ask(ctx context.Context, socket, path string) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://admin"+path, nil)
 	if err != nil {
 		return nil, err
 	}
-	if header != nil {
-		request.Header = header
-	}
-	once := http.Transport{
-		DisableKeepAlives: true,
-		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return process.DialSocket(ctx, socket) },
-	}
-	return once.RoundTrip(request)
+	return overSocket(socket).RoundTrip(request)
 }
 
 // read returns what a socket answers, which is an error where it is not 200 or has more than most bytes.
 func read(ctx context.Context, socket, path string, most int64) ([]byte, error) {
-	response, err := Ask(ctx, socket, path, nil)
+	response, err := Ask(ctx, socket, path)
 	if err != nil {
 		return nil, err
 	}
@@ -44,4 +37,12 @@ func read(ctx context.Context, socket, path string, most int64) ([]byte, error) 
 		return nil, fmt.Errorf("the answer of %s has more than %d bytes", socket, most)
 	}
 	return answer, nil
+}
+
+// overSocket sends each request over a connection of its own.
+func overSocket(socket string) *http.Transport {
+	return &http.Transport{
+		DisableKeepAlives: true,
+		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return process.DialSocket(ctx, socket) },
+	}
 }

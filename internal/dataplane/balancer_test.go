@@ -115,7 +115,7 @@ func writeRole(t *testing.T, path string, file any) {
 // ask returns the status and the body of an administration socket.
 func ask(t *testing.T, socket, path string) (int, string) {
 	t.Helper()
-	response, err := Ask(t.Context(), socket, path, nil)
+	response, err := Ask(t.Context(), socket, path)
 	if err != nil {
 		return 0, err.Error()
 	}

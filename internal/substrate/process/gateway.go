@@ -39,6 +39,9 @@ const (
 // roleLogFile bounds the log of a gateway or balancer.
 var roleLogFile = LogFile{File: roleLog, MaxBytes: 16 << 20, Files: 8}
 
+// auditLogFile bounds a gateway's audit log.
+var auditLogFile = LogFile{File: "audit.log", MaxBytes: 16 << 20, Files: 2}
+
 func (c *cluster) newRole(name, dir string) *unit {
 	u := &unit{substrate: c.substrate, id: c.id, name: name, dir: filepath.Join(c.dir, dir), askAgain: true}
 	u.ask = func(ctx context.Context) error { return askReady(ctx, filepath.Join(u.dir, socketAdmin)) }
@@ -106,7 +109,7 @@ func (c *cluster) prepareGateway(n int32, dir string) error {
 			Authority: filepath.Join("..", authorityDir, "ca.pem"), Seeds: append([]string{address(r.PlatformPort)}, seeds...),
 		},
 		Tenants: TenantsFile{Address: address(r.TenantPort), User: tenantsName, PasswordFile: passwordFile},
-		Login:   c.substrate.config.Login, Log: roleLogFile,
+		Login:   c.substrate.config.Login, Log: roleLogFile, Audit: auditLogFile,
 	}
 	if err := file.Check(); err != nil {
 		return err
@@ -173,7 +176,7 @@ func (c *cluster) writeBalancer() error {
 	for _, n := range c.record.Nodes {
 		if n.isBroker() {
 			dir := filepath.Join("..", gatewayDir(n.Node))
-			file.Backends = append(file.Backends, BalancerBackend{Node: n.Node, Kafka: filepath.Join(dir, socketKafka), REST: filepath.Join(dir, socketREST)})
+			file.Backends = append(file.Backends, BalancerBackend{Node: n.Node, Kafka: filepath.Join(dir, socketKafka), REST: filepath.Join(dir, socketREST), Admin: filepath.Join(dir, socketAdmin)})
 		}
 	}
 	if err := file.Check(); err != nil {
