@@ -25,11 +25,12 @@ func CheckFeatures(features []Feature, levels map[string]int16) (due map[string]
 		switch {
 		case !ok:
 			return nil, orrery.Errorf(orrery.Invalid, "there is no feature %s", name)
+		case level == f.Finalized:
 		case level < f.Finalized:
 			return nil, orrery.Errorf(orrery.Invalid, "%s is finalised at %d and cannot go back to %d", name, f.Finalized, level)
 		case level > f.Max || level < f.Min:
 			return nil, orrery.Errorf(orrery.Invalid, "%s cannot be finalised at %d: the brokers support %d to %d", name, level, f.Min, f.Max)
-		case level > f.Finalized:
+		default:
 			due[name] = level
 		}
 	}

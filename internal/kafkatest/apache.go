@@ -71,6 +71,7 @@ func openApache(o Options) (*Cluster, error) {
 		a.users[user.Name] = user.Password
 	}
 	c := &Cluster{close: a.close, logs: a.logs}
+	c.add = func() (*Broker, error) { return a.add(c, installation) }
 	if err := a.prepare(c, installation); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
@@ -121,11 +122,25 @@ func (a *apacheCluster) prepare(c *Cluster, installation engine.Installation) er
 		c.Brokers = append(c.Brokers, b.broker)
 	}
 	for _, b := range a.brokers {
-		if err := b.configure(); err != nil {
+		if err := b.configure(a.voters); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// add starts one more broker, which is a controller that follows the quorum and is no voter.
+func (a *apacheCluster) add(c *Cluster, installation engine.Installation) (*Broker, error) {
+	b := &apacheBroker{cluster: a, installation: installation, broker: &Broker{Node: int32(len(a.brokers))}}
+	b.broker.life = b
+	if err := b.reserve(); err != nil {
+		return nil, err
+	}
+	if err := b.configure(nil); err != nil {
+		return nil, err
+	}
+	a.brokers, c.Brokers = append(a.brokers, b), append(c.Brokers, b.broker)
+	return b.broker, b.start()
 }
 
 // reserve gives the broker its ports, which it keeps until the cluster ends, and its directory an id.
@@ -149,6 +164,7 @@ func (b *apacheBroker) reserve() (err error) {
 		b.cluster.ports = append(b.cluster.ports, port)
 		*address = port.Address()
 	}
+	b.broker.ControllerAddress = b.controller
 	if b.broker.LoginAddress == "" {
 		b.broker.LoginAddress = b.broker.Address
 	}
@@ -168,7 +184,9 @@ func (b *apacheBroker) dir() string  { return filepath.Join(b.cluster.dir, fmt.S
 func (b *apacheBroker) data() string { return filepath.Join(b.dir(), "data") }
 func (b *apacheBroker) log() string  { return filepath.Join(b.dir(), "log") }
 
-func (b *apacheBroker) configure() error {
+// configure formats the broker's disk and writes its configuration. Only the first voters of a new quorum are told who
+// they are.
+func (b *apacheBroker) configure(voters []engine.Voter) error {
 	a := b.cluster
 	server := engine.Server{
 		NodeID: b.broker.Node, DataDir: b.data(), Voters: a.voters,
@@ -193,7 +211,7 @@ func (b *apacheBroker) configure() error {
 		return err
 	}
 	storage := engine.Storage{
-		ClusterID: a.id, NodeID: b.broker.Node, DirectoryID: b.directoryID, ControllerListener: listenerController, Voters: a.voters,
+		ClusterID: a.id, NodeID: b.broker.Node, DirectoryID: b.directoryID, ControllerListener: listenerController, Voters: voters,
 	}
 	if err := b.installation.Format(b.data(), storage, time.Now()); err != nil {
 		return err

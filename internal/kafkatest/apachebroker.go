@@ -2,6 +2,7 @@ package kafkatest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -129,6 +130,19 @@ func (b *apacheBroker) upgrade(version string) error {
 	}
 	b.installation = installation
 	return b.start()
+}
+
+func (b *apacheBroker) replaceDisk() (err error) {
+	if b.process != nil {
+		return errors.New("it is running")
+	}
+	if err := os.RemoveAll(b.data()); err != nil {
+		return err
+	}
+	if b.directoryID, err = engine.NewID(rand.Reader); err != nil {
+		return err
+	}
+	return b.configure(nil)
 }
 
 func (b *apacheBroker) pid() int {

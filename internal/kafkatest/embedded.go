@@ -101,6 +101,7 @@ func (b *embeddedBroker) stop() error {
 func (b *embeddedBroker) kill() error          { return b.stop() }
 func (b *embeddedBroker) start() error         { return b.gate.open() }
 func (b *embeddedBroker) upgrade(string) error { return errors.ErrUnsupported }
+func (b *embeddedBroker) replaceDisk() error   { return errors.ErrUnsupported }
 func (b *embeddedBroker) pid() int             { return os.Getpid() }
 
 func (b *embeddedBroker) pause() error {

@@ -86,6 +86,7 @@ type Cluster struct {
 	KeyStore string
 
 	users map[string]User
+	add   func() (*Broker, error) // nil where there cannot be more
 	close func() error
 	logs  func() string
 }
@@ -100,6 +101,8 @@ type Broker struct {
 	LoginAddress string
 	// TLSAddress is the same with TLS; empty without Options.TLS.
 	TLSAddress string
+	// ControllerAddress is host:port where controllers talk to it; empty with the embedded engine, which has none.
+	ControllerAddress string
 
 	life life
 }
@@ -112,6 +115,7 @@ type life interface {
 	pause() error
 	resume() error
 	upgrade(version string) error
+	replaceDisk() error
 	pid() int
 }
 
@@ -136,6 +140,10 @@ func (b *Broker) Resume() error { return b.named("resume", b.life.resume()) }
 
 // Upgrade restarts the broker with another version of Apache Kafka. The embedded engine has one version only.
 func (b *Broker) Upgrade(version string) error { return b.named("upgrade", b.life.upgrade(version)) }
+
+// ReplaceDisk gives a broker that is down an empty disk, with a directory id of its own, on which it can join the others
+// again. The embedded engine has no disks.
+func (b *Broker) ReplaceDisk() error { return b.named("replace the disk of", b.life.replaceDisk()) }
 
 // PID is the id of the process that the broker is, for measuring it: a JVM's, 0 while it is down, or, with the embedded
 // engine, the id of this process.
@@ -223,6 +231,19 @@ func Open(e Engine, o Options) (*Cluster, error) {
 	}
 	c.Engine, c.users = e, users
 	return c, nil
+}
+
+// AddBroker starts one more broker of Apache Kafka, with the next node id, and returns once it takes clients. It is a
+// controller as well, which follows the others and has no vote. The embedded engine has as many brokers as it began with.
+func (c *Cluster) AddBroker() (*Broker, error) {
+	if c.add == nil {
+		return nil, fmt.Errorf("add a broker: %w", errors.ErrUnsupported)
+	}
+	b, err := c.add()
+	if err != nil {
+		return nil, fmt.Errorf("add a broker: %w", err)
+	}
+	return b, nil
 }
 
 // Close ends the cluster: every process, listener, port and file of it.

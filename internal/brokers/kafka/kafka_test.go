@@ -25,12 +25,12 @@ const (
 	elsewhere = "of-nobody" // a topic that members of groups consume, not part of what a test looks at
 )
 
-// engine is a real embedded engine behind connections that can be cut.
-type engine struct{ *kafkatest.Durable }
+// embedded is a real embedded engine behind connections that can be cut.
+type embedded struct{ *kafkatest.Durable }
 
-func start(t *testing.T, count int) *engine { return &engine{kafkatest.StartDurable(t, count)} }
+func start(t *testing.T, count int) *embedded { return &embedded{kafkatest.StartDurable(t, count)} }
 
-func (e *engine) Open(t *testing.T, changed func()) brokers.Cluster {
+func (e *embedded) Open(t *testing.T, changed func()) brokers.Cluster {
 	t.Helper()
 	c, err := kafka.Opener(nil)("pkc-1", brokers.Access{Seeds: e.ListenAddrs(), Dial: e.Dial}, changed)
 	if err != nil {
@@ -40,7 +40,7 @@ func (e *engine) Open(t *testing.T, changed func()) brokers.Cluster {
 	return c
 }
 
-func (e *engine) Nodes() []int32 {
+func (e *embedded) Nodes() []int32 {
 	nodes := make([]int32, e.Brokers())
 	for i := range nodes {
 		nodes[i] = int32(i)
@@ -49,7 +49,7 @@ func (e *engine) Nodes() []int32 {
 }
 
 // client returns a client of its own, as a tenant has.
-func (e *engine) client(t *testing.T, options ...kgo.Opt) *kgo.Client {
+func (e *embedded) client(t *testing.T, options ...kgo.Opt) *kgo.Client {
 	t.Helper()
 	client, err := kgo.NewClient(append(options, kgo.SeedBrokers(e.ListenAddrs()...))...)
 	if err != nil {
@@ -59,9 +59,9 @@ func (e *engine) client(t *testing.T, options ...kgo.Opt) *kgo.Client {
 	return client
 }
 
-func (e *engine) admin(t *testing.T) *kadm.Client { return kadm.NewClient(e.client(t)) }
+func (e *embedded) admin(t *testing.T) *kadm.Client { return kadm.NewClient(e.client(t)) }
 
-func (e *engine) CreateTopic(t *testing.T, name string, partitions int) {
+func (e *embedded) CreateTopic(t *testing.T, name string, partitions int) {
 	t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(e.ListenAddrs()...))
 	if err != nil {
@@ -73,7 +73,7 @@ func (e *engine) CreateTopic(t *testing.T, name string, partitions int) {
 	}
 }
 
-func (e *engine) Append(t *testing.T, name string, times int) {
+func (e *embedded) Append(t *testing.T, name string, times int) {
 	t.Helper()
 	client := e.client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	for range times {
@@ -83,7 +83,7 @@ func (e *engine) Append(t *testing.T, name string, times int) {
 	}
 }
 
-func (e *engine) CreateGroup(t *testing.T, name string) {
+func (e *embedded) CreateGroup(t *testing.T, name string) {
 	t.Helper()
 	e.CreateTopic(t, "for-"+name, 1)
 	offsets := kadm.Offsets{}
@@ -94,7 +94,7 @@ func (e *engine) CreateGroup(t *testing.T, name string) {
 	e.deleteTopics(t, "for-"+name)
 }
 
-func (e *engine) deleteTopics(t *testing.T, names ...string) {
+func (e *embedded) deleteTopics(t *testing.T, names ...string) {
 	t.Helper()
 	deleted, err := e.admin(t).DeleteTopics(t.Context(), names...)
 	if err == nil {
@@ -105,14 +105,14 @@ func (e *engine) deleteTopics(t *testing.T, names ...string) {
 	}
 }
 
-func (e *engine) JoinGroup(t *testing.T, name string) (leave func()) {
+func (e *embedded) JoinGroup(t *testing.T, name string) (leave func()) {
 	t.Helper()
 	e.CreateTopic(t, elsewhere, 1)
 	return e.join(t, name, elsewhere, kgo.ConsumerGroup(name))
 }
 
 // join makes a member of a group and waits until the group has it.
-func (e *engine) join(t *testing.T, name, topic string, options ...kgo.Opt) (leave func()) {
+func (e *embedded) join(t *testing.T, name, topic string, options ...kgo.Opt) (leave func()) {
 	t.Helper()
 	client := e.client(t, append(options, kgo.ConsumeTopics(topic))...)
 	admin := e.admin(t)
@@ -131,7 +131,7 @@ func (e *engine) join(t *testing.T, name, topic string, options ...kgo.Opt) (lea
 	}
 }
 
-func (e *engine) Topics(t *testing.T) []string {
+func (e *embedded) Topics(t *testing.T) []string {
 	t.Helper()
 	topics, err := e.admin(t).ListTopics(t.Context())
 	if err != nil {
@@ -140,7 +140,7 @@ func (e *engine) Topics(t *testing.T) []string {
 	return slices.DeleteFunc(topics.Names(), func(name string) bool { return name == elsewhere })
 }
 
-func (e *engine) Groups(t *testing.T) []string {
+func (e *embedded) Groups(t *testing.T) []string {
 	t.Helper()
 	groups, err := e.admin(t).ListGroups(t.Context())
 	if err != nil {
