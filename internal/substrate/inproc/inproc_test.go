@@ -148,9 +148,9 @@ func TestConformance(t *testing.T) {
 				Fault: func(id string, node int32, stopped bool, message string) error {
 					return s.Fault(id, node, inproc.Fault{Stopped: stopped, Message: message})
 				},
-				Close: s.Close,
+				Close: s.Close, Stop: s.Close,
 			}
 		},
-		Spec: spec,
+		Spec: spec, Replicas: 1,
 	}.Run(t)
 }

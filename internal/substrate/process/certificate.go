@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -120,29 +121,42 @@ func (n *node) takeCertificate(ctx context.Context) error {
 	return n.awaitShown(ctx, address, readLifetime(filepath.Join(n.dir, platformStore)))
 }
 
-// awaitShown waits until handshakes show a certificate.
+// awaitShown waits until handshakes show a certificate. A broker's network threads take turns with new connections, and
+// take a new key store one after the other: so it is every one of as many in a row as all of them serve twice.
 func (n *node) awaitShown(ctx context.Context, address string, want lifetime) error {
+	n.mu.Lock()
+	threads, err := strconv.Atoi(n.note.Configuration["num.network.threads"])
+	n.mu.Unlock()
+	if err != nil || threads < 1 {
+		threads = defaultNetworkThreads
+	}
 	tick := time.NewTicker(askSoon)
 	defer tick.Stop()
-	for {
+	for row := 0; row < 2*threads; {
 		conn, err := n.cluster.dialTLS(ctx, "tcp", address)
 		if err == nil {
 			leaf := conn.ConnectionState().PeerCertificates[0]
 			conn.Close()
 			if leaf.NotAfter.Equal(want.expires) && leaf.NotBefore.Equal(want.issued) {
-				n.mu.Lock()
-				n.shown = want
-				n.mu.Unlock()
-				return nil
+				row++
+				continue
 			}
 		}
+		row = 0
 		select {
 		case <-ctx.Done():
 			return orrery.Errorf(orrery.Unavailable, "%s of %s was told of its new certificate, and does not show it", n.name, n.id)
 		case <-tick.C:
 		}
 	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.shown = want
+	return nil
 }
+
+// defaultNetworkThreads is Apache Kafka's num.network.threads, for each listener.
+const defaultNetworkThreads = 3
 
 // renewPublic replaces the gateways' public certificate, and who they are to the brokers; both are files that they watch.
 func (c *cluster) renewPublic() error {

@@ -184,7 +184,13 @@ func (c *cluster) access() (substrate.Access, error) {
 	if c.broken != nil {
 		return substrate.Access{}, c.broken
 	}
-	access := substrate.Access{Seeds: c.seeds(), Dial: c.dial, Tenants: tenantsPrincipal, Gateways: gatewayPrincipal}
+	access := substrate.Access{Seeds: c.seeds(), Dial: c.dial, Controllers: map[int32]string{}}
+	if c.record.Spec.Gateways {
+		access.Tenants, access.Gateways = tenantsPrincipal, gatewayPrincipal
+	}
+	for _, controller := range c.controllers() {
+		access.Controllers[controller.NodeID] = controller.Address
+	}
 	return access, nil
 }
 

@@ -271,6 +271,12 @@ func (s *Substrate) Close() error {
 // their leases up while the brokers still run, then brokers, then controllers. What has not ended in its time, or when
 // ctx ends, is ended by force.
 func (s *Substrate) Stop(ctx context.Context) error {
+	s.mu.Lock()
+	closed := s.closed
+	s.mu.Unlock()
+	if closed {
+		return nil // what runs is another one's
+	}
 	clusters := s.all()
 	errs := make([]error, len(clusters))
 	var stopping sync.WaitGroup
