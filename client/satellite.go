@@ -34,6 +34,11 @@ func (c *Client) GetPhysicalCluster(ctx context.Context, id string) (wire.Physic
 	return do[wire.PhysicalCluster](ctx, c, http.MethodGet, at(physicalClusters, id), nil, nil)
 }
 
+// UpdatePhysicalCluster sets fields of a physical cluster by hand.
+func (c *Client) UpdatePhysicalCluster(ctx context.Context, id string, change wire.PhysicalClusterUpdate) (wire.PhysicalCluster, error) {
+	return do[wire.PhysicalCluster](ctx, c, http.MethodPatch, at(physicalClusters, id), nil, change)
+}
+
 // ListPlacementDecisions lists where the organization's clusters were put.
 func (c *Client) ListPlacementDecisions(ctx context.Context) iter.Seq2[wire.PlacementDecision, error] {
 	return each[wire.PlacementDecision](ctx, c, placementDecisions, nil)

@@ -27,6 +27,23 @@ type PhysicalCluster struct {
 	Status PhysicalClusterStatus `json:"status"`
 }
 
+// PhysicalClusterUpdate is the body of a PATCH of a PhysicalCluster: what a platform engineer sets by hand.
+type PhysicalClusterUpdate struct {
+	Spec PhysicalClusterSpecUpdate `json:"spec"`
+}
+
+// PhysicalClusterSpecUpdate has the fields that can be set by hand; those that are absent stay. A zero value takes back
+// what was set before, and the profile's rule holds again.
+type PhysicalClusterSpecUpdate struct {
+	// Version is that of the engine, to upgrade to or to go back to.
+	Version *string `json:"version,omitempty"`
+	Brokers *int    `json:"brokers,omitempty"`
+	// Paused leaves the cluster as it is: it is looked at, and nothing is done.
+	Paused *bool `json:"paused,omitempty"`
+	// BakeSeconds is how long an upgraded cluster must have been healthy before its features are finalised.
+	BakeSeconds *int64 `json:"bake_seconds,omitempty"`
+}
+
 // PhysicalClusterStatus is the observed state of a PhysicalCluster.
 type PhysicalClusterStatus struct {
 	// Ready is the status of the condition Ready; Unknown until the satellite reported on the generation.

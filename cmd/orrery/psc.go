@@ -12,11 +12,11 @@ import (
 
 func (p *program) pscCommand() *cobra.Command {
 	return group(&cobra.Command{
-		Use: "psc", Aliases: []string{"physical-cluster"}, Short: "See the physical clusters behind the Kafka clusters",
+		Use: "psc", Aliases: []string{"physical-cluster"}, Short: "See and change the physical clusters behind the Kafka clusters",
 		Long: `A PSC (physical stateful cluster) is what really runs: brokers with disks, in a desired
 state with a generation number. It hosts one dedicated Kafka cluster, or many others.`,
 		Example: "orrery psc list\norrery psc describe pkc-x1y2z3",
-	}, p.pscListCommand(), p.pscDescribeCommand())
+	}, p.pscListCommand(), p.pscDescribeCommand(), p.pscUpdateCommand())
 }
 
 // conditionText is "True", or "False (BrokerStopped: broker 2 is stopped)".

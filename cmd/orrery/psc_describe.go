@@ -58,9 +58,9 @@ func writeBrokers(w io.Writer, s wire.PhysicalClusterStatus) {
 	}
 	rows := make([][]string, len(s.Brokers))
 	for i, b := range s.Brokers {
-		rows[i] = []string{"  " + strconv.Itoa(int(b.Node)), b.State, addresses[b.Node], b.Message}
+		rows[i] = []string{"  " + strconv.Itoa(int(b.Node)), b.State, b.Version, addresses[b.Node], b.Message}
 	}
-	table(w, []string{"  BROKER", "STATE", "ADDRESS", "MESSAGE"}, rows)
+	table(w, []string{"  BROKER", "STATE", "VERSION", "ADDRESS", "MESSAGE"}, rows)
 }
 
 // writeProvenance lists each field of the desired state with its value and the rule that set it.

@@ -127,10 +127,10 @@ func (m *Mothership) UpdateCluster(ctx context.Context, actor Actor, environment
 
 // resize changes type and size as far as that is possible.
 func (t *transaction) resize(c *orrery.LogicalCluster, change ClusterChange) error {
-	if change.CKU != nil && *change.CKU != c.CKU {
-		return orrery.InvalidField("/spec/config/cku", "the CKU of a cluster cannot be changed yet: it has %d", c.CKU)
-	}
 	before := *c
+	if change.CKU != nil {
+		c.CKU = *change.CKU
+	}
 	if change.Type != nil && *change.Type != c.Type {
 		if c.Type != orrery.TypeBasic || *change.Type != orrery.TypeStandard {
 			return orrery.InvalidField("/spec/config/kind", "a %s cluster cannot become %q; only Basic can become Standard", c.Type, *change.Type)
@@ -143,12 +143,16 @@ func (t *transaction) resize(c *orrery.LogicalCluster, change ClusterChange) err
 	if err := checkUnits(c.Type, c.CKU, c.MaxECKU, t.m.profile); err != nil {
 		return err
 	}
-	if c.Type == before.Type || c.PhysicalClusterID == "" {
+	if c.Type == before.Type && c.CKU == before.CKU || c.PhysicalClusterID == "" {
 		return nil
 	}
 	psc, err := t.PSCs().Get(c.PhysicalClusterID)
 	if err != nil {
 		return err
+	}
+	if c.Dedicated() {
+		psc.Spec.CKU = c.CKU
+		return t.completeAgain(&psc, PhysicalClusterChange{}, "")
 	}
 	use, err := t.use(psc)
 	if err != nil {

@@ -62,8 +62,8 @@ type ClusterInput struct {
 	DeletionProtection bool
 }
 
-// ClusterChange changes the fields that are not nil. Type may go from Basic to Standard only; a CKU other than the
-// present one is refused until clusters can be resized.
+// ClusterChange changes the fields that are not nil. Type may go from Basic to Standard only; the CKU
+// of a Dedicated cluster decides how many brokers it has.
 type ClusterChange struct {
 	DisplayName        *string
 	DeletionProtection *bool

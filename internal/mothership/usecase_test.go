@@ -171,8 +171,8 @@ func TestBadInput(t *testing.T) {
 	_, err := p.m.CreateCluster(ctx, p.admin, enterprise)
 	p.fails(err, orrery.UnsupportedValue)
 	c := p.usableCluster("orders", orrery.TypeDedicated)
-	two, basic := 2, orrery.TypeBasic
-	_, err = p.m.UpdateCluster(ctx, p.admin, "", c.ID, mothership.ClusterChange{CKU: &two})
+	four, basic := 4, orrery.TypeBasic
+	_, err = p.m.UpdateCluster(ctx, p.admin, "", c.ID, mothership.ClusterChange{CKU: &four}) // the embedded engine cannot
 	p.fails(err, orrery.Invalid)
 	_, err = p.m.UpdateCluster(ctx, p.admin, "", c.ID, mothership.ClusterChange{Type: &basic})
 	p.fails(err, orrery.Invalid)

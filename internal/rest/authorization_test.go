@@ -75,6 +75,7 @@ var attempts = map[string]attempt{
 	"updateRootAuthority":           {body: `{"step":"TRUST"}`, stranger: []int{403}, powerless: []int{403}},
 	"listPhysicalClusters":          {stranger: []int{403}, powerless: []int{403}},
 	"getPhysicalCluster":            {object: "{physical}", stranger: []int{403, 404}, powerless: []int{403, 404}},
+	"updatePhysicalCluster":         {object: "{physical}", body: `{"spec":{"paused":true}}`, stranger: []int{403, 404}, powerless: []int{403, 404}},
 	"listPlacementDecisions":        {stranger: []int{200}, powerless: []int{200, 403}},
 	"getPlacementDecision":          {object: "{cluster}", stranger: []int{404}, powerless: []int{403, 404}},
 	"getLogicalCluster":             {object: "{cluster}", stranger: []int{404}, powerless: []int{403, 404}},

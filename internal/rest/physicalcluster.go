@@ -12,6 +12,7 @@ func (s *server) physicalClusterRoutes() []route {
 	return []route{
 		{"GET", physicalClustersPath, "listPhysicalClusters", "List physical clusters (PSCs)", paged(), 200, with(s.listPhysicalClusters), false},
 		{"GET", physicalClustersPath + "/{id}", "getPhysicalCluster", "Read a physical cluster: desired state with provenance, and observed state", nil, 200, with(s.getPhysicalCluster), false},
+		{"PATCH", physicalClustersPath + "/{id}", "updatePhysicalCluster", "Set the version, the number of brokers, a pause or the bake time of a physical cluster by hand; a zero value leaves it to the profile again", nil, 200, with(s.updatePhysicalCluster), false},
 	}
 }
 
@@ -26,6 +27,13 @@ func (s *server) listPhysicalClusters(c *call, _ none) (wire.List[wire.PhysicalC
 
 func (s *server) getPhysicalCluster(c *call, _ none) (wire.PhysicalCluster, error) {
 	p, err := s.mothership.PhysicalCluster(c.ctx, c.actor, c.pathID())
+	return c.physicalCluster(p), err
+}
+
+func (s *server) updatePhysicalCluster(c *call, in wire.PhysicalClusterUpdate) (wire.PhysicalCluster, error) {
+	p, err := s.mothership.UpdatePhysicalCluster(c.ctx, c.actor, c.pathID(), mothership.PhysicalClusterChange{
+		Version: in.Spec.Version, Brokers: in.Spec.Brokers, Paused: in.Spec.Paused, BakeSeconds: in.Spec.BakeSeconds,
+	})
 	return c.physicalCluster(p), err
 }
 
