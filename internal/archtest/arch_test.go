@@ -57,7 +57,7 @@ var allowed = map[string][]string{
 		"internal/gateway", "internal/kafkarest", "internal/balancer", "internal/proxyprotocol", "internal/pki", "internal/logfile", "internal/substrate/process"},
 	"internal/rest":                {"wire", "internal/mothership"},
 	"internal/operator":            {"internal/substrate", "internal/brokers", "internal/profile", "internal/rollout", "internal/health"},
-	"internal/satellite":           {"internal/link", "internal/operator", "internal/health", "internal/prober", "internal/brokers", "internal/tenancy", "internal/usage", "internal/pki", "internal/durable", "internal/jwks"},
+	"internal/satellite":           {"internal/link", "internal/operator", "internal/health", "internal/prober", "internal/watch", "internal/brokers", "internal/tenancy", "internal/usage", "internal/pki", "internal/durable", "internal/jwks"},
 	"internal/gateway":             {"internal/tenancy", "internal/authz", "internal/quota", "internal/usage", "internal/scram", "internal/oauthbearer", "internal/identitypool", "internal/clientcertificate", "internal/proxyprotocol"},
 	"internal/gateway/gatewaytest": {"internal/gateway", "internal/tenancy", "internal/kafkatest"}, // gateways in front of a real engine, for tests of the gateway and of its second face
 	"internal/kafkarest":           {"wire", "internal/authz", "internal/gateway", "internal/tenancy"},
@@ -74,8 +74,10 @@ var allowed = map[string][]string{
 	"internal/pace":                {}, // when a loop takes its next step: for the wiring and the simulation
 	"internal/logfile":             {}, // logs of bounded size
 	"internal/pki":                 {"internal/durable"},
-	"internal/poll":                {},                  // for tests, and suites of tests
-	"internal/prober":              {"internal/health"}, // its samples are what the model of health reads
+	"internal/poll":                {},                                                                             // for tests, and suites of tests
+	"internal/prober":              {"internal/health"},                                                            // its samples are what the model of health reads
+	"internal/gauge":               {"internal/health"},                                                            // the same of what the operating system says
+	"internal/watch":               {"internal/gauge", "internal/health", "internal/prober", "internal/substrate"}, // both, every few seconds, beside a satellite
 	"internal/engine":              {"internal/durable"},
 	"internal/kafkatest":           {"internal/engine"},
 	"internal/archtest":            {},

@@ -26,12 +26,25 @@ type attempt struct {
 	client *kgo.Client
 	result health.Probe
 
+	// secured is when the connection that is measured had TLS.
+	secured time.Time
+
 	mu sync.Mutex // guards result, and what the client tells
 	// answered is how long the newest request of each API key took, without making its connection.
 	answered map[int16]time.Duration
 }
 
-var _ kgo.HookBrokerE2E = (*attempt)(nil)
+var (
+	_ kgo.HookBrokerE2E   = (*attempt)(nil)
+	_ kgo.HookBrokerWrite = (*attempt)(nil)
+)
+
+// OnBrokerWrite is told of each request that was sent: the first one of its own accord goes out after the login.
+func (a *attempt) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error) {
+	if key == kmsg.Metadata.Int16() && err == nil {
+		a.reach(health.LoggedIn, time.Since(a.secured))
+	}
+}
 
 // OnBrokerE2E is told of each request that was answered, before who sent it is.
 func (a *attempt) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2E) {
@@ -75,16 +88,9 @@ func (a *attempt) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer a.client.Close()
-	begun := time.Now()
 	topic, err := a.ask(ctx)
-	if err != nil {
+	if err != nil || a.target.Topic == "" {
 		return err
-	}
-	// What the first connection took is known apart; the rest is the login and the first answer.
-	connected := a.result.Took[health.Dialled] + a.result.Took[health.Secured]
-	a.reach(health.LoggedIn, time.Since(begun)-connected)
-	if a.target.Topic == "" {
-		return nil
 	}
 	if err := a.leads(topic); err != nil {
 		return err
@@ -132,6 +138,9 @@ func (a *attempt) dial(ctx context.Context, network, address string) (net.Conn, 
 		return nil, fmt.Errorf("TLS: %w", err)
 	}
 	a.reach(health.Secured, time.Since(begun))
+	if a.secured.IsZero() {
+		a.secured = time.Now() // the first connection comes before all others
+	}
 	return secure, nil
 }
 

@@ -37,6 +37,8 @@ type psc struct {
 	keySetHashes map[string]string
 	// metered is when the use of its tenants was last added up.
 	metered time.Time
+	probing probing
+	judged  judging
 	// attempts counts writes of the state topic that failed in a row; retry is when the next one is due.
 	attempts int
 	retry    time.Time
@@ -265,7 +267,7 @@ func (s *Satellite) proveEmpty(ctx context.Context, p *psc) (proof, waits string
 	deleted := 0
 	for _, r := range records {
 		kind, id, err := tenancy.ParseStateKey(r.Key)
-		if err != nil || kind != tenancy.StateTenant {
+		if err != nil || kind != tenancy.StateTenant || id == orrery.ProbeCluster {
 			continue
 		}
 		var record tenancy.StateRecord

@@ -22,9 +22,11 @@ import (
 
 	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/brokers"
+	"github.com/orrery-kafka/orrery/internal/health"
 	"github.com/orrery-kafka/orrery/internal/jwks"
 	"github.com/orrery-kafka/orrery/internal/link"
 	"github.com/orrery-kafka/orrery/internal/operator"
+	"github.com/orrery-kafka/orrery/internal/watch"
 )
 
 // Local is a physical cluster that comes from the satellite's own configuration and not from the link: the
@@ -45,6 +47,9 @@ type Config struct {
 	Local     []Local
 	// Keys fetches the public keys of identity providers; nil: they are not fetched.
 	Keys *jwks.Cache
+	// Watch looks at brokers, which are judged by Health's rules; nil: nobody does.
+	Watch  *watch.Watch
+	Health health.Rules
 	// MeterPeriod is how often the use of tenants is added up and reported; 0 is a minute.
 	MeterPeriod time.Duration
 	// Paused has the satellite look at its physical clusters and report, and do nothing to them. Tenants, keys and rights
@@ -201,7 +206,8 @@ func earlier(a, b time.Time) time.Time {
 func (s *Satellite) operate(ctx context.Context, now time.Time, p *psc) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, clusterTimeout)
 	defer cancel()
-	desired := operator.Desired{Generation: p.entry.Generation, Spec: p.spec}
+	s.judge(ctx, now, p)
+	desired := operator.Desired{Generation: p.entry.Generation, Spec: p.spec, Verdicts: p.judged.verdicts}
 	waits := ""
 	if p.entry.Deleted {
 		desired.Proof, waits = s.proveEmpty(ctx, p)

@@ -146,8 +146,10 @@ func (s *Satellite) settleCluster(ctx context.Context, now time.Time, p *psc, it
 	next = earlier(next, due)
 	due, keysErr := s.keySets(ctx, now, p, state)
 	next = earlier(next, due)
+	due, probeErr := s.probe(ctx, now, p, state)
+	next = earlier(next, due)
 	due, meterErr := s.meter(ctx, now, p, state)
-	return earlier(next, due), errors.Join(finishErr, keysErr, meterErr)
+	return earlier(next, due), errors.Join(finishErr, keysErr, probeErr, meterErr)
 }
 
 // Pauses while a state topic cannot be written: each try may take clusterTimeout, and other clusters wait for it.
