@@ -181,7 +181,7 @@ func TestConvergesOnTheEmbeddedEngine(t *testing.T) {
 
 // A version with which no broker starts breaks one broker and no second one; the version before brings it back.
 func TestBrokenVersionStopsTheRoll(t *testing.T) {
-	for seed := range uint64(50) {
+	for seed := range uint64(20) {
 		s := apache(3 + int(seed%3))
 		s.Version = older
 		m := newModel(t, seed, s, 30)

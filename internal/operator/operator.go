@@ -310,6 +310,9 @@ func with[T any](all map[int32]T, node int32, v T) map[int32]T {
 // did notes that an action took hold.
 func (o *Operator) did(a Action) {
 	delete(o.failures, key(a))
+	if a.Verb == substrate.StartBroker {
+		o.view.Ordered = with(o.view.Ordered, a.Node, a.Spec)
+	}
 	if a.Verb == substrate.ReplaceStorage {
 		o.view.Condemned = maps.Clone(o.view.Condemned)
 		delete(o.view.Condemned, a.Node)

@@ -43,6 +43,7 @@ type world struct {
 	ctx       context.Context
 	root      *pki.Authority
 	substrate *inproc.Substrate
+	look      substrate.Substrate // the same, or another one
 	operator  *operator.Operator
 	nudged    chan struct{}
 	desired   operator.Desired
@@ -82,6 +83,7 @@ func newWorld(t *testing.T, change func(*inproc.Config)) *world {
 	if w.substrate, err = inproc.New(config); err != nil {
 		t.Fatal(err)
 	}
+	w.look = w.substrate
 	w.operator = operator.New(operator.Config{ID: "pkc-a", Substrate: w.substrate, Open: kafka.Opener(logger), Changed: nudge, Logger: logger})
 	t.Cleanup(func() { w.operator.Close(); w.substrate.Close() })
 	return w
@@ -123,7 +125,7 @@ func (w *world) condition(conditionType string) orrery.Condition {
 
 func (w *world) observe() substrate.Observed {
 	w.Helper()
-	observed, err := w.substrate.Observe(w.ctx, "pkc-a")
+	observed, err := w.look.Observe(w.ctx, "pkc-a")
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -53,7 +53,7 @@ const (
 	waitVoter     = "JoiningQuorum"
 	waitReassign  = "Reassigning"
 	waitScaleIn   = "RemovingBroker"
-	waitLeaders   = "MovingLeaders"
+	waitSync      = "GettingInSync"
 	waitConfigure = "Configuring"
 	waitKafka     = "AskingKafka"
 
@@ -95,6 +95,8 @@ type View struct {
 	Healthy time.Time
 	// Condemned are the brokers whose storage is to be made anew although it is there, with why.
 	Condemned map[int32]string
+	// Ordered is with what each node was last told to start: one that has yet to be fetched does not show it.
+	Ordered map[int32]orrery.PSCSpec
 	// Treated is the verdict for which each broker was stopped last, by its Since: one cure for one illness.
 	Treated map[int32]time.Time
 }

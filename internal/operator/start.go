@@ -15,8 +15,8 @@ func (l *look) start() {
 		case b.Running:
 		case b.Stopping:
 			l.wait(Wait{What: waitStop, Node: b.Node, Owner: nodeName(b.Node), Patience: stopPatience}, "%s is stopping%s", nodeName(b.Node), because(b.Message))
-		case b.Starting && l.change(b) != "" && l.othersRun(b.Node) == "":
-			l.act(substrate.StopBroker, b.Node, "%s is starting as it should not: %s", nodeName(b.Node), l.change(b))
+		case b.Starting && l.change(l.ordered(b)) != "" && l.othersRun(b.Node) == "":
+			l.act(substrate.StopBroker, b.Node, "%s is starting as it should not: %s", nodeName(b.Node), l.change(l.ordered(b)))
 		case b.Starting:
 			l.wait(Wait{What: waitStart, Node: b.Node, Owner: nodeName(b.Node), Patience: startPatience}, "%s is starting%s%s", nodeName(b.Node), inVersion(b), because(b.Message))
 		case l.leaving(b.Node) && l.empty(b.Node) && l.isLast(b.Node):
@@ -27,6 +27,14 @@ func (l *look) start() {
 			l.startNode(b)
 		}
 	}
+}
+
+// ordered is a node with the version and configuration that it was told to start with, where this is known.
+func (l *look) ordered(b substrate.Broker) substrate.Broker {
+	if spec, known := l.view.Ordered[b.Node]; known && b.Version != "" {
+		b.Version, b.Configuration = spec.Version, spec.Configuration
+	}
+	return b
 }
 
 func (l *look) startNode(b substrate.Broker) {
