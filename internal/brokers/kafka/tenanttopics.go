@@ -81,6 +81,8 @@ type replica struct {
 
 // sizes returns the sizes of the replicas of some topics; those on a broker that does not answer are missing.
 func (c *Cluster) sizes(ctx context.Context, of func(topic string) bool) (map[replica]int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout/2) // one that hangs is given up while there is time for an answer
+	defer cancel()
 	described, err := c.admin.DescribeAllLogDirs(ctx, nil)
 	if err != nil && allFailed(err) {
 		return nil, err
