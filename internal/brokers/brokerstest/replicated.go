@@ -178,8 +178,11 @@ func (r *replicated) healthy(t *testing.T) {
 // frozen has broker 2 hang: who looks sees it missing, and what may not be done now.
 func (r *replicated) frozen(t *testing.T) {
 	r.Freeze(t, 2)
-	r.view(t) // one that hangs keeps neither the view nor the list
-	r.partition(t, 0)
+	r.view(t)                      // one that hangs does not hold up the view
+	poll.Success(t, func() error { // nor the list, once there is a controller, which it may have been
+		_, err := r.cluster.Partitions(t.Context())
+		return err
+	})
 	v := r.await(t, "broker 2 to be missed", func(v brokers.View) bool {
 		replica, ok := v.Quorum.Voter(2)
 		return !node(v, 2).Alive && node(v, 2).OutOfSync >= 4 && v.UnderReplicatedPartitions >= 4 && ok && replica.Lag != 0

@@ -2,6 +2,7 @@ package kafka_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"slices"
 	"strconv"
@@ -109,6 +110,7 @@ func TestApache(t *testing.T) {
 	t.Run("Settings", a.settings)
 	t.Run("Suite", func(t *testing.T) { brokerstest.RunReplicated(t, a) })
 	t.Run("NoThrottleIsLeft", a.noThrottleIsLeft)
+	t.Run("NoController", a.noController)
 }
 
 // dynamic compares the table of what can be changed without a restart with what a broker says of each of its settings:
@@ -198,6 +200,33 @@ func (a apache) settings(t *testing.T) {
 		err := c.AlterConfiguration(t.Context(), 1, map[string]*string{name: &value})
 		if orrery.ErrorCode(err) != orrery.Invalid || !strings.Contains(err.Error(), name) && !strings.Contains(err.Error(), value) {
 			t.Errorf("%s=%s: %v", name, value, err)
+		}
+	}
+}
+
+// noController takes the majority of the controllers away. Whoever looks sees that, and what the brokers know.
+func (a apache) noController(t *testing.T) {
+	c := a.Open(t, nil)
+	_, err := c.View(t.Context())
+	must(t, err)
+	a.Kill(t, 1)
+	a.Kill(t, 2)
+	poll.Success(t, func() error {
+		view, err := c.View(t.Context())
+		if err == nil && (view.Quorum.Leader != -1 || view.Controller != -1 || view.Reassigning != -1 || view.Partitions == 0) {
+			err = fmt.Errorf("the view is %+v", view)
+		}
+		return err
+	})
+	for name, call := range map[string]func() error{
+		"RemoveVoter": func() error { return c.RemoveVoter(t.Context(), 2, "AAAAAAAAAAAAAAAAAAAAAQ") },
+		"AddVoter":    func() error { return c.AddVoter(t.Context(), 2, "AAAAAAAAAAAAAAAAAAAAAQ") },
+		"Unregister":  func() error { return c.Unregister(t.Context(), 2) },
+		"Reassign":    func() error { return c.Reassign(t.Context(), nil, 1<<20) },
+		"Finalize":    func() error { return c.FinalizeFeatures(t.Context(), map[string]int16{"metadata.version": 1}) },
+	} {
+		if err := call(); err == nil {
+			t.Errorf("%s without a controller succeeded", name)
 		}
 	}
 }

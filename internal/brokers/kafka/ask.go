@@ -107,5 +107,22 @@ func (c *Cluster) askAll(ctx context.Context, request kmsg.Request) (kmsg.Respon
 func copyOf(request kmsg.Request) kmsg.Request {
 	own := reflect.New(reflect.TypeOf(request).Elem())
 	own.Elem().Set(reflect.ValueOf(request).Elem())
-	return own.Interface().(kmsg.Request)
+	return travelling(own.Interface().(kmsg.Request))
+}
+
+// slow is a request that a broker hands on to a controller, which may hang. Until that is answered, Kafka answers nothing
+// else on its connection; so the client is told that it takes time, which gives it another connection, and one that is
+// closed when nobody waits for the answer any more.
+type slow struct{ kmsg.Request }
+
+// Timeout makes it a kmsg.TimeoutRequest; it is in milliseconds.
+func (slow) Timeout() int32 { return int32(controllerTimeout.Milliseconds()) }
+
+// travelling returns the request as it is to be sent.
+func travelling(request kmsg.Request) kmsg.Request {
+	switch request.(type) {
+	case *kmsg.DescribeQuorumRequest, *kmsg.RemoveRaftVoterRequest, *kmsg.UnregisterBrokerRequest, *kmsg.IncrementalAlterConfigsRequest, *kmsg.CreateACLsRequest:
+		return slow{request}
+	}
+	return request // the others that are handed on have a timeout, or are not handed on
 }

@@ -75,7 +75,7 @@ func (c *Cluster) askNode(ctx context.Context, node int32, request kmsg.Request)
 	if node == brokers.ClusterWide {
 		return c.askAny(ctx, request)
 	}
-	response, err := c.client.Broker(int(node)).RetriableRequest(ctx, request)
+	response, err := c.client.Broker(int(node)).RetriableRequest(ctx, travelling(request))
 	if err != nil {
 		return nil, fmt.Errorf("broker %d: %w", node, err)
 	}

@@ -5,13 +5,19 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/orrery-kafka/orrery/internal/brokers"
 )
+
+// sizesTimeout bounds the question how large everything is: a broker that hangs is given up while there is time left.
+const sizesTimeout = 3 * time.Second
 
 // TenantTopics asks for all topics, then the leaders for where they end, then all brokers for their sizes. Of a broker
 // that does not answer the replicas elsewhere count.
@@ -38,7 +44,7 @@ func (c *Cluster) TenantTopics(ctx context.Context) ([]brokers.TenantTopic, erro
 	if err != nil && allFailed(err) {
 		return nil, c.wrap("asking where the tenants' topics end", err)
 	}
-	sizes, err := c.sizes(ctx, func(topic string) bool { return strings.HasPrefix(topic, brokers.PrefixTenants) })
+	sizes, err := c.sizes(ctx, metadata, func(topic string) bool { return strings.HasPrefix(topic, brokers.PrefixTenants) })
 	if err != nil {
 		return nil, c.wrap("asking how large the tenants' topics are", err)
 	}
@@ -79,21 +85,44 @@ type replica struct {
 	node   int32
 }
 
-// sizes returns the sizes of the replicas of some topics; those on a broker that does not answer are missing.
-func (c *Cluster) sizes(ctx context.Context, of func(topic string) bool) (map[replica]int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout/2) // one that hangs is given up while there is time for an answer
+// sizes asks every broker that is known to be alive at once, and returns the sizes of the replicas of some topics; those
+// on a broker that does not answer soon are missing. It is an error where none answers.
+func (c *Cluster) sizes(ctx context.Context, metadata *kmsg.MetadataResponse, of func(topic string) bool) (map[replica]int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, sizesTimeout)
 	defer cancel()
-	described, err := c.admin.DescribeAllLogDirs(ctx, nil)
-	if err != nil && allFailed(err) {
-		return nil, err
+	type answer struct {
+		node     int32
+		response kmsg.Response
+		err      error
+	}
+	answers := make(chan answer, len(metadata.Brokers))
+	for _, b := range metadata.Brokers {
+		go func() {
+			response, err := c.client.Broker(int(b.NodeID)).RetriableRequest(ctx, kmsg.NewPtrDescribeLogDirsRequest())
+			answers <- answer{b.NodeID, response, err}
+		}()
 	}
 	sizes := map[replica]int64{}
-	described.Each(func(d kadm.DescribedLogDir) {
-		d.Topics.Each(func(p kadm.DescribedLogDirPartition) {
-			if !p.IsFuture && of(p.Topic) {
-				sizes[replica{p.Topic, p.Partition, d.Broker}] = p.Size
+	failed, last := 0, error(nil)
+	for range metadata.Brokers {
+		a := <-answers
+		if a.err != nil {
+			failed++
+			last = fmt.Errorf("broker %d: %w", a.node, a.err)
+			continue
+		}
+		for _, dir := range a.response.(*kmsg.DescribeLogDirsResponse).Dirs {
+			for _, t := range dir.Topics {
+				for _, p := range t.Partitions {
+					if !p.IsFuture && of(t.Topic) {
+						sizes[replica{t.Topic, p.Partition, a.node}] = p.Size
+					}
+				}
 			}
-		})
-	})
+		}
+	}
+	if failed == len(metadata.Brokers) {
+		return nil, last
+	}
 	return sizes, nil
 }

@@ -85,14 +85,19 @@ func (c *Cluster) registered(ctx context.Context) ([]brokers.NodeView, error) {
 func (c *Cluster) Partitions(ctx context.Context) ([]brokers.Partition, error) {
 	ctx, cancel := c.bound(ctx)
 	defer cancel()
-	partitions, err := c.partitions(ctx)
+	metadata, err := c.metadata(ctx)
 	if err != nil {
 		return nil, c.wrap("listing the partitions", err)
 	}
-	sizes, err := c.sizes(ctx, func(string) bool { return true })
+	moving, err := c.reassignments(ctx)
+	if err != nil {
+		return nil, c.wrap("listing the partitions", err)
+	}
+	sizes, err := c.sizes(ctx, metadata, func(string) bool { return true })
 	if err != nil {
 		return nil, c.wrap("asking how large the partitions are", err)
 	}
+	partitions := partitionsOf(metadata, moving)
 	for i := range partitions {
 		p := &partitions[i]
 		p.Sizes = make([]int64, len(p.Replicas))
