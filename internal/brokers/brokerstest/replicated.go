@@ -25,7 +25,8 @@ type Replicated interface {
 	// Freeze has a broker hang, Thaw go on.
 	Freeze(t *testing.T, node int32)
 	Thaw(t *testing.T, node int32)
-	// Kill ends a broker without notice, Start starts it again.
+	// Stop ends a broker in an orderly way, Kill without notice; Start starts it again.
+	Stop(t *testing.T, node int32)
 	Kill(t *testing.T, node int32)
 	Start(t *testing.T, node int32)
 	// AddBroker starts broker 3, which has no vote.
@@ -420,8 +421,8 @@ func (r *replicated) unregister(t *testing.T) {
 	if err := r.cluster.Unregister(ctx, 3); orrery.ErrorCode(err) != orrery.Conflict {
 		t.Errorf("unregistering a broker that is alive: %v", err)
 	}
-	r.Kill(t, 3)
-	r.await(t, "broker 3 to be missed", func(v brokers.View) bool { return !node(v, 3).Alive })
+	r.Stop(t, 3)
+	r.await(t, "broker 3 to be away", func(v brokers.View) bool { return !node(v, 3).Alive })
 	for range 2 {
 		if err := r.cluster.Unregister(ctx, 3); err != nil {
 			t.Fatal(err)

@@ -94,6 +94,7 @@ func must(t *testing.T, err error) {
 
 func (a apache) Freeze(t *testing.T, node int32)      { must(t, a.Brokers[node].Pause()) }
 func (a apache) Thaw(t *testing.T, node int32)        { must(t, a.Brokers[node].Resume()) }
+func (a apache) Stop(t *testing.T, node int32)        { must(t, a.Brokers[node].Stop()) }
 func (a apache) Kill(t *testing.T, node int32)        { must(t, a.Brokers[node].Kill()) }
 func (a apache) Start(t *testing.T, node int32)       { must(t, a.Brokers[node].Start()) }
 func (a apache) ReplaceDisk(t *testing.T, node int32) { must(t, a.Brokers[node].ReplaceDisk()) }
@@ -218,15 +219,30 @@ func (a apache) noController(t *testing.T) {
 		}
 		return err
 	})
-	for name, call := range map[string]func() error{
-		"RemoveVoter": func() error { return c.RemoveVoter(t.Context(), 2, "AAAAAAAAAAAAAAAAAAAAAQ") },
-		"AddVoter":    func() error { return c.AddVoter(t.Context(), 2, "AAAAAAAAAAAAAAAAAAAAAQ") },
-		"Unregister":  func() error { return c.Unregister(t.Context(), 2) },
-		"Reassign":    func() error { return c.Reassign(t.Context(), nil, 1<<20) },
-		"Finalize":    func() error { return c.FinalizeFeatures(t.Context(), map[string]int16{"metadata.version": 1}) },
-	} {
-		if err := call(); err == nil {
-			t.Errorf("%s without a controller succeeded", name)
+	failures := make(chan error)
+	calls := map[string]func() error{
+		"RemoveVoter":     func() error { return c.RemoveVoter(t.Context(), 2, "AAAAAAAAAAAAAAAAAAAAAQ") },
+		"AddVoter":        func() error { return c.AddVoter(t.Context(), 2, "AAAAAAAAAAAAAAAAAAAAAQ") },
+		"Unregister":      func() error { return c.Unregister(t.Context(), 2) },
+		"Reassign":        func() error { return c.Reassign(t.Context(), nil, 1<<20) },
+		"EndReassignment": func() error { _, err := c.EndReassignment(t.Context()); return err },
+		"AlterConfiguration": func() error {
+			return c.AlterConfiguration(t.Context(), brokers.ClusterWide, map[string]*string{"log.cleaner.backoff.ms": kmsg.StringPtr("14000")})
+		},
+	}
+	for name, call := range calls {
+		go func() {
+			err := call()
+			if err == nil {
+				failures <- fmt.Errorf("%s without a controller succeeded", name)
+				return
+			}
+			failures <- nil
+		}()
+	}
+	for range calls {
+		if err := <-failures; err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -37,6 +37,7 @@ func (r replicated) set(node int32, alive bool) {
 }
 func (r replicated) Freeze(_ *testing.T, node int32)      { r.set(node, false) }
 func (r replicated) Thaw(_ *testing.T, node int32)        { r.set(node, true) }
+func (r replicated) Stop(_ *testing.T, node int32)        { r.set(node, false) }
 func (r replicated) Kill(_ *testing.T, node int32)        { r.set(node, false) }
 func (r replicated) Start(_ *testing.T, node int32)       { r.set(node, true) }
 func (r replicated) AddBroker(*testing.T)                 { r.set(3, true) }
