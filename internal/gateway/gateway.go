@@ -270,7 +270,7 @@ func (g *Gateway) applied(offset int64) {
 // warn logs a failure that is tried again, once in a while.
 func (g *Gateway) warn(what string, err error) {
 	if g.notices.first(what) {
-		g.config.Logger.Warn(what, "node", g.config.Node, "error", err)
+		g.config.Logger.Warn(what, "error", err)
 	}
 }
 

@@ -17,6 +17,18 @@ const (
 // with the error. Call it on the test's goroutine.
 func Success(t testing.TB, attempt func() error) {
 	t.Helper()
+	within(t, patience, interval, attempt)
+}
+
+// Patiently is Success for what takes a machine that has much to do minutes, such as the start of several JVMs: it calls
+// attempt ten times a second and ends the test after five minutes.
+func Patiently(t testing.TB, attempt func() error) {
+	t.Helper()
+	within(t, 5*patience, 50*interval, attempt)
+}
+
+func within(t testing.TB, patience, interval time.Duration, attempt func() error) {
+	t.Helper()
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for end := time.Now().Add(patience); ; <-tick.C {

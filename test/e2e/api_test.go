@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-
-	"github.com/orrery-kafka/orrery/internal/poll"
 )
 
 // object is a JSON object of the public API.
@@ -117,7 +115,7 @@ func (s *server) waitCluster(id, environment string) cluster {
 	s.t.Helper()
 	path := fmt.Sprintf("/cmk/v2/clusters/%s?environment=%s", id, environment)
 	var ready cluster
-	poll.Until(s.t, id+" to be PROVISIONED", func() bool {
+	s.until(id+" to be PROVISIONED", func() bool {
 		got := s.must(http.StatusOK, "GET", path, nil)
 		bootstrap, _ := at(got, "spec", "kafka_bootstrap_endpoint").(string)
 		rest, _ := at(got, "spec", "http_endpoint").(string)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -58,6 +59,24 @@ type server struct {
 	output  *output
 	exited  chan error
 	env     map[string]string // of admin.env
+	flags   []string
+	// patient says that brokers are JVMs, which take a machine that has much to do minutes.
+	patient bool
+}
+
+// until waits until holds returns true; what completes "waited for ...".
+func (s *server) until(what string, holds func() bool) {
+	s.t.Helper()
+	if !s.patient {
+		poll.Until(s.t, what, holds)
+		return
+	}
+	poll.Patiently(s.t, func() error {
+		if !holds() {
+			return fmt.Errorf("waited for %s", what)
+		}
+		return nil
+	})
 }
 
 // start runs `orrery up` on dir with ports that the system chooses, and waits until its API answers. A directory keeps
@@ -76,7 +95,8 @@ func start(t *testing.T, dir string, flags ...string) *server {
 func launch(t *testing.T, dir string, flags ...string) *server {
 	t.Helper()
 	arguments := append([]string{"up", "--dir", dir, "--listen", "127.0.0.1:0", "--kafka-ports", "0-0"}, flags...)
-	s := &server{t: t, dir: dir, command: exec.Command(binary, arguments...), output: &output{}, exited: make(chan error, 1)}
+	s := &server{t: t, dir: dir, command: exec.Command(binary, arguments...), output: &output{}, exited: make(chan error, 1), flags: flags}
+	s.patient = slices.Contains(flags, engineKafka)
 	s.command.Stdout, s.command.Stderr = s.output, s.output
 	s.command.Env = cleanEnvironment()
 	if err := s.command.Start(); err != nil {
@@ -97,7 +117,7 @@ func launch(t *testing.T, dir string, flags ...string) *server {
 func (s *server) waitReady() (ready bool) {
 	s.t.Helper()
 	taken := false
-	poll.Until(s.t, "the API to answer", func() bool {
+	s.until("the API to answer", func() bool {
 		select {
 		case err := <-s.exited:
 			s.exited <- err
@@ -138,6 +158,10 @@ func (s *server) readAdmin() error {
 // stop ends the server with a signal and returns its exit code, -1 for one that died of the signal.
 func (s *server) stop(signal os.Signal) int {
 	s.t.Helper()
+	patience := deadline
+	if s.patient {
+		patience *= 5
+	}
 	if err := s.command.Process.Signal(signal); err != nil {
 		s.t.Fatal(err)
 	}
@@ -149,8 +173,8 @@ func (s *server) stop(signal os.Signal) int {
 			return exit.ExitCode()
 		}
 		return 0
-	case <-time.After(deadline):
-		s.t.Fatalf("orrery up did not end within %s of %v\n%s", deadline, signal, s.output)
+	case <-time.After(patience):
+		s.t.Fatalf("orrery up did not end within %s of %v\n%s", patience, signal, s.output)
 		return -1
 	}
 }
@@ -162,7 +186,7 @@ func (s *server) restart(signal syscall.Signal) *server {
 	if signal == syscall.SIGTERM && code != 0 {
 		s.t.Fatalf("exit code %d after SIGTERM\n%s", code, s.output)
 	}
-	return start(s.t, s.dir)
+	return start(s.t, s.dir, s.flags...)
 }
 
 // caPool is the CA that clients are told to trust.
