@@ -13,6 +13,7 @@ import (
 	"github.com/orrery-kafka/orrery/internal/brokers/kafka"
 	"github.com/orrery-kafka/orrery/internal/engine"
 	"github.com/orrery-kafka/orrery/internal/gateway"
+	"github.com/orrery-kafka/orrery/internal/health"
 	"github.com/orrery-kafka/orrery/internal/jwks"
 	"github.com/orrery-kafka/orrery/internal/link"
 	"github.com/orrery-kafka/orrery/internal/logfile"
@@ -59,6 +60,10 @@ type workerConfig struct {
 	identityProviderNetworks []netip.Prefix
 	identityProviderCAs      *x509.CertPool
 	login                    Login
+	// health are the rules by which brokers are judged, where they are processes, and watchPeriod is how often they are
+	// looked at; the zero of each is the default.
+	health      health.Rules
+	watchPeriod time.Duration
 	// engineCache and jvm are for Apache Kafka, as in Config. endProcesses says that the end of this process is that of
 	// brokers, gateways and balancers, where they are processes of their own.
 	engineCache  string
@@ -83,25 +88,32 @@ func (w *worker) open() error {
 		Changed: func() { w.nudge(loopSatellite) },
 	})
 	w.onClose(func(context.Context) error { keys.Close(); return nil })
-	var err error
+	looking, err := w.openWatch()
+	if err != nil {
+		return err
+	}
 	w.satellite, err = satellite.New(satellite.Config{
 		Satellite: w.config.about,
 		Ledger:    satellite.Directory(w.directory.join("satellite", "ledger")), Substrate: w.substrate, Open: kafka.Opener(w.log), Local: w.config.local,
-		MeterPeriod: meterPeriod, Keys: keys, Changed: func() { w.nudge(loopSatellite); w.announce() }, Logger: w.log,
+		MeterPeriod: meterPeriod, Keys: keys, Watch: looking, Health: w.config.health, Changed: func() { w.nudge(loopSatellite); w.announce() }, Logger: w.log,
 	})
 	if err != nil {
 		return err
 	}
 	w.onClose(func(context.Context) error { w.satellite.Close(); return nil })
 	w.stepped = make(chan struct{}, 1)
-	w.startLoops(&loop{
+	loops := []*loop{{
 		name: loopSatellite, woken: w.nudges[loopSatellite], final: func(err error) bool { return errors.Is(err, link.ErrFenced) },
 		step: func(ctx context.Context, now time.Time) (time.Time, error) {
 			next, err := w.satellite.Step(ctx, now)
 			nudge(w.stepped).give()
 			return next, err
 		},
-	})
+	}}
+	if looking != nil {
+		loops = append(loops, &loop{name: loopWatch, step: looking.Step})
+	}
+	w.startLoops(loops...)
 	return nil
 }
 

@@ -183,6 +183,36 @@ func TestRestartsEnd(t *testing.T) {
 	}
 }
 
+// A broker that was down is given time to come: its gateway begins after it. One that does not come is judged then.
+func TestSettles(t *testing.T) {
+	for name, c := range map[string]struct {
+		ill  int // rounds after it was down
+		want []string
+	}{
+		"it comes":         {10, []string{"0 Healthy"}},
+		"it does not come": {60, []string{"0 Healthy", "17 Suspect/OutsideNetworkLost", "19 Demote/OutsideNetworkLost"}},
+	} {
+		_, rounds := run(health.New(health.Rules{}), epoch, 3, 40, func(round int, s *health.Signals) {
+			if s.Node != 1 {
+				return
+			}
+			s.Up = round < 2 || round >= 5
+			if round >= 2 && round < 5+c.ill {
+				failed(s, health.Nowhere, "refused")
+			}
+		})
+		var course []string
+		for i, verdicts := range rounds {
+			if i == 0 || !cmp.Equal(verdicts, rounds[i-1]) {
+				course = append(course, fmt.Sprintf("%d %s", i, standings(verdicts[1:2])))
+			}
+		}
+		if diff := cmp.Diff(c.want, course); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
 // A disk that stays slow is replaced, and not before its time; one that fails meanwhile, at once.
 func TestReplaces(t *testing.T) {
 	for name, failsAt := range map[string]int{"slow": 10_000, "failed": 100} {

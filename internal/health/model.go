@@ -25,6 +25,9 @@ type broker struct {
 	// bad and good count such rounds in a row; badSince and goodSince are the first of them.
 	bad, good           int
 	badSince, goodSince time.Time
+	// down is when it was last seen down, until its first good round after that or Rules.Settle: its gateway begins after
+	// it, and its replicas have to catch up.
+	down time.Time
 	// demoted is when the present demotion began; restarts are when restarts were asked for, the newest last.
 	demoted  time.Time
 	restarts []time.Time
@@ -58,8 +61,16 @@ func (m Model) Next(now time.Time, signals []Signals) (Model, []Verdict) {
 		case anything(s):
 			judged++
 			found := r.examine(s)
+			if found.cause == "" || now.Sub(b.down) >= m.rules.Settle {
+				b.down = time.Time{}
+			}
 			if found.cause != "" {
 				bad++
+			}
+			if !b.down.IsZero() {
+				break // it comes
+			}
+			if found.cause != "" {
 				symptoms[s.Node] = found
 			}
 			b = b.count(found.cause != "", now)
@@ -80,7 +91,7 @@ func (m Model) Next(now time.Time, signals []Signals) (Model, []Verdict) {
 // reset is a broker that is down or on its way: whatever was asked for about it is being done or is beside the point,
 // and what it looks like when it is back is seen then.
 func (b broker) reset(now time.Time) broker {
-	b.bad, b.good = 0, 0
+	b.bad, b.good, b.down = 0, 0, now
 	b.demoted = time.Time{}
 	if b.verdict.Standing.Acts() {
 		b.verdict.Standing, b.verdict.Since = Suspect, now

@@ -14,6 +14,8 @@ type Rules struct {
 	// RecoverRounds in a row that are good, over RecoverAfter at least, make it Healthy again; 6, 1 min.
 	RecoverRounds int
 	RecoverAfter  time.Duration
+	// Settle is how long a broker that was down may look bad until its first good round; 1 min.
+	Settle time.Duration
 	// Pause is the least time from one verdict that asks for something to the next one; 2 min.
 	Pause time.Duration
 	// ReplaceAfter is how long a broker with a slow disk stays demoted before its storage is to be replaced; 30 min.
@@ -47,6 +49,7 @@ func (r Rules) withDefaults() Rules {
 	duration(&r.ConfirmAfter, 15*time.Second)
 	number(&r.RecoverRounds, 6)
 	duration(&r.RecoverAfter, time.Minute)
+	duration(&r.Settle, time.Minute)
 	duration(&r.Pause, 2*time.Minute)
 	duration(&r.ReplaceAfter, 30*time.Minute)
 	number(&r.Restarts, 3)

@@ -9,6 +9,7 @@ package watch
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,8 +28,8 @@ import (
 
 // Config is what a watch needs.
 type Config struct {
-	// TLS is what it takes to trust the gateways.
-	TLS *tls.Config
+	// Trust returns who may have signed the gateways' certificates; it is called at each look, for that changes.
+	Trust func() (*x509.CertPool, error)
 	// Inspect finds the brokers' processes; nil where they are none of this host.
 	Inspect func(ctx context.Context, id string) ([]substrate.Process, error)
 	// Period is how often brokers are looked at; 0 is 5 s.
@@ -75,8 +76,8 @@ const bootstrapNode = -1
 
 // New returns a watch that looks at nothing.
 func New(config Config) (*Watch, error) {
-	if config.TLS == nil {
-		return nil, errors.New("a watch needs TLS, for it probes as clients do")
+	if config.Trust == nil {
+		return nil, errors.New("a watch needs to know whom to trust, for it probes as clients do")
 	}
 	if config.Period == 0 {
 		config.Period = defaultPeriod
@@ -148,13 +149,21 @@ func (w *Watch) Step(ctx context.Context, now time.Time) (next time.Time, err er
 	w.mu.Unlock()
 
 	next = now.Add(w.config.Period)
+	if len(clusters) == 0 {
+		return next, nil
+	}
+	roots, err := w.config.Trust()
+	if err != nil {
+		return next, fmt.Errorf("finding out whom to trust: %w", err)
+	}
+	trust := &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	var running sync.WaitGroup
 	slots, errs := make(chan struct{}, atOnce), make(chan error, len(clusters))
 	for _, id := range slices.Sorted(maps.Keys(clusters)) {
 		slots <- struct{}{}
 		running.Go(func() {
 			defer func() { <-slots }()
-			errs <- w.look(ctx, id, clusters[id], gauges[id])
+			errs <- w.look(ctx, id, clusters[id], trust, gauges[id])
 		})
 	}
 	running.Wait()
@@ -163,19 +172,19 @@ func (w *Watch) Step(ctx context.Context, now time.Time) (next time.Time, err er
 	for err := range errs {
 		all = append(all, err)
 	}
-	if len(clusters) > 0 && ctx.Err() == nil {
+	if ctx.Err() == nil {
 		w.config.Changed()
 	}
 	return next, errors.Join(all...)
 }
 
 // look looks at one cluster. What cannot be seen is missing in what was.
-func (w *Watch) look(ctx context.Context, id string, c Cluster, gauges map[int32]*gauge.Gauge) error {
+func (w *Watch) look(ctx context.Context, id string, c Cluster, trust *tls.Config, gauges map[int32]*gauge.Gauge) error {
 	targets := slices.Clone(c.Targets)
 	if c.Bootstrap != "" {
 		targets = append(targets, prober.Target{Node: bootstrapNode, Address: c.Bootstrap})
 	}
-	probes := prober.Probe(ctx, prober.Login{TLS: w.config.TLS, User: c.User, Password: c.Password}, targets)
+	probes := prober.Probe(ctx, prober.Login{TLS: trust, User: c.User, Password: c.Password}, targets)
 	if ctx.Err() != nil {
 		return nil
 	}
