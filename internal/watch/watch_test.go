@@ -25,7 +25,6 @@ import (
 	"github.com/orrery-kafka/orrery/internal/health"
 	"github.com/orrery-kafka/orrery/internal/kafkatest"
 	"github.com/orrery-kafka/orrery/internal/pki"
-	"github.com/orrery-kafka/orrery/internal/poll"
 	"github.com/orrery-kafka/orrery/internal/satellite"
 	"github.com/orrery-kafka/orrery/internal/substrate/process"
 	"github.com/orrery-kafka/orrery/internal/watch"
@@ -162,10 +161,26 @@ func (w *world) condition() orrery.Condition {
 	return c
 }
 
+// patience is how long a failing test takes to say so: three JVMs on a machine with many times as much to do as it can.
+const patience = 5 * time.Minute
+
+// until waits until something is so.
+func (w *world) until(what string, so func() bool) {
+	w.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(patience); !so(); <-tick.C {
+		if time.Now().After(end) {
+			status, _ := w.satellite.Status(cluster)
+			w.Fatalf("after %s there is no %s; the status is %+v, the last look %+v", patience, what, status, w.watch.Last(cluster))
+		}
+	}
+}
+
 // healthy waits until each broker's probe comes through and nobody is judged to be ill.
 func (w *world) healthy() {
 	w.Helper()
-	poll.Until(w, "healthy brokers", func() bool {
+	w.until("healthy brokers", func() bool {
 		look := w.watch.Last(cluster)
 		ill := slices.ContainsFunc(look.Brokers, func(s health.Signals) bool { return s.Probe.Reached != health.Consumed || s.System.State == 0 })
 		return len(look.Brokers) == 3 && !ill && w.condition().Status == orrery.True
@@ -187,14 +202,13 @@ func (w *world) pid(node int32) int {
 	return 0
 }
 
-// A broker that is stopped is found out, alone and with evidence, and restarted once; then all is well again. It takes
-// its time, but the bound is that of poll.
+// A broker that is stopped is found out, alone and with evidence, and restarted once; then all is well again.
 func TestStoppedBroker(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: it starts Apache Kafka")
 	}
 	w := start(t)
-	poll.Until(t, "a cluster that serves", func() bool {
+	w.until("a cluster that serves", func() bool {
 		status, _ := w.satellite.Status(cluster)
 		return status.Ready(status.ObservedGeneration)
 	})
@@ -204,7 +218,7 @@ func TestStoppedBroker(t *testing.T) {
 		t.Fatal(err)
 	}
 	var seen orrery.Condition
-	poll.Until(t, "the verdict", func() bool {
+	w.until("the verdict", func() bool {
 		seen = w.condition()
 		return seen.Status == orrery.False && seen.Reason == string(health.Restart)
 	})
@@ -213,7 +227,7 @@ func TestStoppedBroker(t *testing.T) {
 			t.Errorf("the condition says %q, without %q", seen.Message, evidence)
 		}
 	}
-	poll.Until(t, "another process", func() bool { pid := w.pid(1); return pid != 0 && pid != before[1] })
+	w.until("another process", func() bool { pid := w.pid(1); return pid != 0 && pid != before[1] })
 	w.healthy()
 	if w.pid(0) != before[0] || w.pid(2) != before[2] {
 		t.Error("another broker was restarted too")
