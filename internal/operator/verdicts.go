@@ -145,7 +145,10 @@ func (o *Operator) healthy(desired Desired) (orrery.Condition, bool) {
 	}
 	if worst >= 0 {
 		v := desired.Verdicts[worst]
-		c.Status, c.Reason, c.Message = orrery.False, string(v.Standing), fmt.Sprintf("%s: %s", nodeName(v.Node), diagnosis(v))
+		if v.Standing.Acts() {
+			c.Status = orrery.False // a suspicion alone makes no cluster unready
+		}
+		c.Reason, c.Message = string(v.Standing), fmt.Sprintf("%s: %s", nodeName(v.Node), diagnosis(v))
 	}
 	return c, true
 }
