@@ -106,6 +106,16 @@ func Adopt(identity Identity) (*Process, error) {
 	return watch(identity, h, nil), nil
 }
 
+// Runs reports whether the process has not ended. It does not watch it, so it costs nothing later.
+func (i Identity) Runs() (bool, error) {
+	h, err := open(i, false)
+	if err != nil || h == nil {
+		return false, err
+	}
+	h.close()
+	return true, nil
+}
+
 // watch closes done once the process has ended. ended says how, of a child of this process.
 func watch(identity Identity, h *handle, ended <-chan string) *Process {
 	p := &Process{identity: identity, handle: h, done: make(chan struct{})}

@@ -112,6 +112,9 @@ func TestAdopt(t *testing.T) {
 	if err != nil || adopted == nil {
 		t.Fatal(adopted, err)
 	}
+	if runs, err := p.Identity().Runs(); err != nil || !runs {
+		t.Errorf("it runs: %v, %v", runs, err)
+	}
 	for name, change := range map[string]func(*Identity){
 		"began at another time":  func(i *Identity) { i.Began++ },
 		"in another run":         func(i *Identity) { i.Boot = "x" },
@@ -123,6 +126,9 @@ func TestAdopt(t *testing.T) {
 		change(&other)
 		if stranger, err := Adopt(other); err != nil || stranger != nil {
 			t.Errorf("%s: %v, %v", name, stranger, err)
+		}
+		if runs, err := other.Runs(); err != nil || runs {
+			t.Errorf("%s: it runs: %v, %v", name, runs, err)
 		}
 	}
 	if _, err := Adopt(Identity{}); err == nil {
@@ -137,6 +143,9 @@ func TestAdopt(t *testing.T) {
 	}
 	if again, err := Adopt(p.Identity()); err != nil || again != nil {
 		t.Errorf("what has ended was adopted: %v, %v", again, err)
+	}
+	if runs, err := p.Identity().Runs(); err != nil || runs {
+		t.Errorf("what has ended runs: %v, %v", runs, err)
 	}
 	if found, err := Find(c.Mark); err != nil || len(found) != 0 {
 		t.Errorf("what has ended was found: %v, %v", found, err)

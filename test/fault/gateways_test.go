@@ -13,14 +13,13 @@ import (
 
 	"github.com/orrery-kafka/orrery/internal/gateway/gatewaytest"
 	"github.com/orrery-kafka/orrery/internal/kafkatest"
-	"github.com/orrery-kafka/orrery/internal/poll"
 	"github.com/orrery-kafka/orrery/internal/tenancy"
 	"github.com/orrery-kafka/orrery/test/fault/load"
 )
 
 const (
 	// patience bounds each wait; nothing that works comes near it.
-	patience   = 3 * time.Minute
+	patience   = 5 * time.Minute
 	partitions = 6
 	tenant     = "lkc-fault0"
 	topic      = "orders"
@@ -37,6 +36,25 @@ func within(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeoutCause(t.Context(), patience, fmt.Errorf("it took more than %v", patience))
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// until waits until something is as it should be.
+func until(t *testing.T, attempt func() error) {
+	t.Helper()
+	ctx := within(t)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := attempt()
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("%v: %v", context.Cause(ctx), err)
+		}
+	}
 }
 
 // startLoad keeps a topic of three replicas busy through the gateways.
@@ -149,7 +167,7 @@ func (b brokers) leader(t *testing.T) int32 {
 // await waits until every replica is in sync.
 func (b brokers) await(t *testing.T) {
 	t.Helper()
-	poll.Success(t, func() error {
+	until(t, func() error {
 		partitions, err := b.partitions(t)
 		for _, p := range partitions {
 			if len(p.ISR) < len(p.Replicas) {
