@@ -95,6 +95,7 @@ var allowed = map[string][]string{
 	"test/quota":                   {"test/bench/job", "test/bench/measured", "test/bench/rig", "internal/engine", "internal/kafkatest", "internal/profile"}, // who gets how much, and what that costs others
 	"test/soak":                    {"test/bench/measured"},                                                                                                  // what is too long for make test, one part after another
 	"test/scale":                   {"test/bench/job", "test/bench/measured", "internal/gateway", "internal/kafkatest", "internal/pki", "internal/tenancy"},  // many connections and many tenants
+	"test/fault/platform":          {"client", "wire", "internal/detached", "internal/engine"},                                                               // the program with all its processes
 	"test/fault":                   {},                                                                                                                       // what operators fear, under a load with exact checks: only its tests import anything
 	"test/matrix":                  {"client", "wire"},                                                                                                       // the same, with every Kafka client
 	"test/conformance":             {},                                                                                                                       // franz-go's own tests through gateways: only its tests import anything

@@ -4,12 +4,9 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"maps"
 	"math/rand/v2"
+	"os"
 	"path"
-	"slices"
-	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -20,7 +17,13 @@ import (
 	"github.com/orrery-kafka/orrery/test/fault/platform"
 )
 
-var program = flag.String("orrery", "", "the program to break; empty: it is built")
+var (
+	program = flag.String("orrery", "", "the program to break; empty: it is built")
+	out     = flag.String("out", "", "the file of measurements to write the section Faults to; empty: none")
+)
+
+// soak is true where there is time for everything.
+var soak = os.Getenv("ORRERY_SOAK") != ""
 
 // stage is the whole platform with a cluster that is kept busy.
 type stage struct {
@@ -28,6 +31,7 @@ type stage struct {
 	cluster  *platform.Cluster
 	admin    *kadm.Client
 	load     *load.Load
+	rows     [][]string // of the section Faults
 }
 
 func startStage(t *testing.T) *stage {
@@ -112,99 +116,4 @@ func (s *stage) await(t *testing.T) {
 		}
 		return err
 	})
-}
-
-// blow is something that breaks or is changed on the platform.
-type blow struct {
-	name string
-	// strike does it, and returns the processes that have to be others afterwards.
-	strike func(t *testing.T, s *stage) []string
-}
-
-// run strikes, waits until all is as it should be, and checks that nothing else happened.
-func (b blow) run(t *testing.T, s *stage) {
-	t.Run(b.name, func(t *testing.T) {
-		before, err := s.platform.Processes()
-		must(t, err)
-		began := time.Now()
-		s.load.Mark()
-		replaced := b.strike(t, s)
-		s.await(t)
-		must(t, s.load.Settle(within(t)))
-		gaps := s.load.Gaps()
-		t.Logf("whole again after %v; longest time without an acknowledgement: %v, of partition %d %v", time.Since(began).Round(time.Millisecond), gaps.Overall, gaps.Worst, gaps.Partition)
-		must(t, s.load.Err())
-		after, err := s.platform.Processes()
-		must(t, err)
-		var changed []string
-		for name, identity := range after {
-			if before[name] != identity {
-				changed = append(changed, name)
-			}
-		}
-		for name := range before {
-			if _, stays := after[name]; !stays {
-				changed = append(changed, name)
-			}
-		}
-		slices.Sort(changed)
-		slices.Sort(replaced)
-		if !slices.Equal(changed, replaced) {
-			t.Errorf("other processes now are %v, want %v", changed, replaced)
-		}
-	})
-}
-
-// kill ends a process as a crash does.
-func kill(kind string) func(t *testing.T, s *stage) []string {
-	return func(t *testing.T, s *stage) []string {
-		name := s.name(kind, s.leader(t))
-		must(t, s.platform.Signal(name, syscall.SIGKILL))
-		return []string{name}
-	}
-}
-
-// pause freezes a broker for a while.
-func pause(duration time.Duration) func(t *testing.T, s *stage) []string {
-	return func(t *testing.T, s *stage) []string {
-		name := s.name("node", s.leader(t))
-		must(t, s.platform.Signal(name, syscall.SIGSTOP))
-		defer func() { must(t, s.platform.Signal(name, syscall.SIGCONT)) }()
-		<-time.After(duration)
-		return nil
-	}
-}
-
-// withoutControlPlane kills the control plane, which has the satellite in it, and starts it again once the load has gone
-// on without it, and a gateway and a broker, which nobody starts meanwhile, have been killed.
-func withoutControlPlane(t *testing.T, s *stage) []string {
-	must(t, s.platform.Kill())
-	must(t, s.load.Settle(within(t)))
-	must(t, s.platform.Start(within(t)))
-	return nil
-}
-
-// TestPlatform breaks the platform under load, one thing after another.
-func TestPlatform(t *testing.T) {
-	if testing.Short() {
-		t.Skip("-short: no Java")
-	}
-	s := startStage(t)
-	all, err := s.platform.Processes()
-	must(t, err)
-	t.Logf("the processes are %v", strings.Join(slices.Sorted(maps.Keys(all)), " "))
-	for _, b := range []blow{
-		{"kill a broker", kill("node")},
-		{"freeze a broker", pause(10 * time.Second)},
-		{"kill a gateway", kill("gateway")},
-		{"kill the balancer", func(t *testing.T, s *stage) []string {
-			name := path.Join(s.cluster.Physical, "balancer")
-			must(t, s.platform.Signal(name, syscall.SIGKILL))
-			return []string{name}
-		}},
-		{"kill the control plane", withoutControlPlane},
-	} {
-		b.run(t, s)
-	}
-	finish(t, s.load)
 }

@@ -131,6 +131,9 @@ func (p *Platform) Close() error {
 	return errors.Join(append(errs, err, p.log.Close())...)
 }
 
+// Clusters is the directory of what Processes names.
+func (p *Platform) Clusters() string { return filepath.Join(p.dir, "clusters") }
+
 // PID is the process id of the control plane.
 func (p *Platform) PID() int { return p.command.Process.Pid }
 
@@ -138,7 +141,7 @@ func (p *Platform) PID() int { return p.command.Process.Pid }
 // the clusters': such as pkc-1/node-0, pkc-1/gateway-0 and pkc-1/balancer. One that crashed is among them until it is
 // started again.
 func (p *Platform) Processes() (map[string]detached.Identity, error) {
-	clusters := filepath.Join(p.dir, "clusters")
+	clusters := p.Clusters()
 	notes, err := filepath.Glob(filepath.Join(clusters, "*", "*", "process.json"))
 	if err != nil {
 		return nil, err
