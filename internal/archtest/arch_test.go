@@ -83,14 +83,15 @@ var allowed = map[string][]string{
 	"internal/archtest":            {},
 	"internal/sim":                 {"*"},
 	"embedded":                     {"*"},
-	"test/e2e":                     {},                                          // the program from outside: only its tests import anything
-	"test/bench":                   {"test/bench/measured", "test/bench/speed"}, // the same, measured
-	"test/bench/measured":          {},                                          // sections of docs/measured.md, for whoever measures
-	"test/bench/job":               {"internal/pki"},                            // what the processes below tell each other
+	"test/e2e":                     {},                                                                  // the program from outside: only its tests import anything
+	"test/bench":                   {"test/bench/measured", "test/bench/speed", "test/bench/coldstart"}, // the same, measured
+	"test/bench/measured":          {},                                                                  // sections of docs/measured.md, for whoever measures
+	"test/bench/job":               {"internal/pki"},                                                    // what the processes below tell each other
 	"test/bench/relay":             {"test/bench/job"},
 	"test/bench/load":              {"test/bench/job"},
 	"test/bench/gateway":           {"test/bench/job", "internal/gateway"},
 	"test/bench/rig":               {"test/bench/job", "internal/gateway", "internal/kafkatest", "internal/pki", "internal/tenancy"}, // a gateway in front of a real engine
+	"test/bench/coldstart":         {"test/bench/measured", "test/fault/platform", "internal/engine"},                                // from nothing to the first record of three brokers
 	"test/bench/speed":             {"test/bench/job", "test/bench/measured", "test/bench/rig", "internal/engine", "internal/kafkatest"},
 	"test/quota":                   {"test/bench/job", "test/bench/measured", "test/bench/rig", "internal/engine", "internal/kafkatest", "internal/profile"}, // who gets how much, and what that costs others
 	"test/soak":                    {"test/bench/measured"},                                                                                                  // what is too long for make test, one part after another

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/orrery-kafka/orrery/test/bench/coldstart"
 	"github.com/orrery-kafka/orrery/test/bench/measured"
 	"github.com/orrery-kafka/orrery/test/bench/speed"
 )
@@ -27,6 +28,7 @@ const patience = time.Hour
 type settings struct {
 	binary string
 	rounds int
+	starts int
 	speed  speed.Options
 }
 
@@ -38,6 +40,7 @@ type part struct {
 
 var parts = []part{
 	{"service", "Start, memory and the first record", measureService},
+	{"start", coldstart.Heading, measureClusterStart},
 	{"speed", speed.Heading, func(ctx context.Context, s settings) (string, error) { return speed.Measure(ctx, s.speed) }},
 	{"policy", "What the policy costs a request", measurePolicy},
 	{"hot", "Hot paths", goBench},
@@ -47,8 +50,9 @@ func main() {
 	s := settings{speed: speed.Options{Progress: os.Stdout, Bytes: 1 << 30}}
 	flag.StringVar(&s.binary, "binary", "bin/orrery", "the program to measure")
 	out := flag.String("out", "docs/measured.md", "the file to write")
-	only := flag.String("only", "", "the parts to measure, separated by commas: service, speed, policy, hot; default: all")
+	only := flag.String("only", "", "the parts to measure, separated by commas: service, start, speed, policy, hot; default: all")
 	flag.IntVar(&s.rounds, "rounds", 100, "rounds of create-to-first-record")
+	flag.IntVar(&s.starts, "starts", 5, "runs of start")
 	flag.IntVar(&s.speed.Runs, "runs", 5, "runs of speed that count")
 	flag.IntVar(&s.speed.WarmRuns, "warm", 2, "runs of speed before those")
 	flag.Var((*size)(&s.speed.Bytes), "bytes", "what a run of speed with large batches moves, such as 256MiB; default: 1GiB")
@@ -86,6 +90,10 @@ func run(ctx context.Context, s settings, out, only string) error {
 	return nil
 }
 
+func measureClusterStart(ctx context.Context, s settings) (string, error) {
+	return coldstart.Measure(ctx, coldstart.Options{Binary: s.binary, Runs: s.starts, Progress: os.Stdout})
+}
+
 // choose returns the parts with these names, all for the empty string.
 func choose(only string) ([]part, error) {
 	if only == "" {
@@ -95,7 +103,7 @@ func choose(only string) ([]part, error) {
 	for name := range strings.SplitSeq(only, ",") {
 		n := slices.IndexFunc(parts, func(p part) bool { return p.name == name })
 		if n < 0 {
-			return nil, fmt.Errorf("there is no part %q; the parts are service, speed, policy and hot", name)
+			return nil, fmt.Errorf("there is no part %q; the parts are service, start, speed, policy and hot", name)
 		}
 		chosen = append(chosen, parts[n])
 	}

@@ -26,7 +26,7 @@ func TestRequestResults(t *testing.T) {
 }
 
 func TestChoose(t *testing.T) {
-	for only, want := range map[string]int{"": 4, "speed": 1, "hot,service": 2} {
+	for only, want := range map[string]int{"": 5, "speed": 1, "hot,service": 2} {
 		if got, err := choose(only); err != nil || len(got) != want {
 			t.Errorf("%q chooses %d parts (%v)", only, len(got), err)
 		}
