@@ -34,7 +34,8 @@ type stage struct {
 	rows     [][]string // of the section Faults
 }
 
-func startStage(t *testing.T) *stage {
+// openPlatform starts the platform, for as long as the test runs.
+func openPlatform(t *testing.T) *platform.Platform {
 	t.Helper()
 	binary := *program
 	if binary == "" {
@@ -42,10 +43,8 @@ func startStage(t *testing.T) *stage {
 		binary, err = platform.Build(within(t), t.TempDir())
 		must(t, err)
 	}
-	began := time.Now()
 	p, err := platform.Open(within(t), binary, t.TempDir())
 	must(t, err)
-	s := &stage{platform: p}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log(p.Log())
@@ -54,7 +53,16 @@ func startStage(t *testing.T) *stage {
 			t.Error(err)
 		}
 	})
+	return p
+}
+
+func startStage(t *testing.T) *stage {
+	t.Helper()
+	began := time.Now()
+	p := openPlatform(t)
 	t.Logf("the control plane is up after %v", time.Since(began))
+	s := &stage{platform: p}
+	var err error
 	s.cluster, err = p.Create(within(t), "faults", func(reason string) { t.Logf("%v: %s", time.Since(began), reason) })
 	must(t, err)
 	options, err := s.cluster.ClientOptions()
