@@ -21,7 +21,7 @@ import (
 func (s *Server) openMothership(ctx context.Context) (err error) {
 	s.mothership, err = mothership.New(mothership.Config{
 		Store: s.store, Desired: s.link, Statuses: s.link, Random: rand.Reader, Now: time.Now,
-		Nudge: s.nudge, Changed: s.changed.announce, Logger: s.log, RootAuthority: s.root,
+		Nudge: s.nudge, Changed: s.changed.announce, Logger: s.log, RootAuthority: s.root, KafkaVersion: s.config.KafkaVersion,
 	})
 	if err != nil {
 		return err

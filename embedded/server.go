@@ -54,6 +54,8 @@ type Config struct {
 	// EngineCache holds Apache Kafka, as in engine.Config; JVM says how it runs, where not as is right for the machine.
 	EngineCache string
 	JVM         engine.JVM
+	// KafkaVersion is the release of Apache Kafka of new clusters; "" is the newest that the program knows.
+	KafkaVersion string
 	// Progress is told in lines what takes time; nil drops them.
 	Progress func(text string)
 	// Version is the program's, for reports.

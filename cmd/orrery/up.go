@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/embedded"
+	"github.com/orrery-kafka/orrery/internal/engine"
 )
 
 const upLong = `Run a whole managed Kafka service in this process: control plane, brokers, gateways
@@ -49,7 +52,7 @@ orrery up --dir ./kafka --engine kafka`,
 
 // serverConfig checks the flags of `orrery up`.
 func (p *program) serverConfig(f upFlags) (embedded.Config, error) {
-	s := embedded.Config{Listen: f.listen, TLSListen: f.tlsListen, Version: readVersion().Version, EngineCache: f.engineCache}
+	s := embedded.Config{Listen: f.listen, TLSListen: f.tlsListen, Version: readVersion().Version, EngineCache: f.engineCache, KafkaVersion: f.kafkaVersion}
 	if err := checkListen(f.listen); err != nil {
 		return s, err
 	}
@@ -61,6 +64,9 @@ func (p *program) serverConfig(f upFlags) (embedded.Config, error) {
 	var err error
 	if s.KafkaPortFirst, s.KafkaPortLast, err = parsePorts(f.kafkaPorts); err != nil {
 		return s, err
+	}
+	if f.kafkaVersion != "" && !slices.Contains(engine.Versions(), f.kafkaVersion) {
+		return s, usageError("", "--kafka-version %q is not one of %s", f.kafkaVersion, strings.Join(engine.Versions(), ", "))
 	}
 	if s.Engine, err = parseEngine(f.engine); err != nil {
 		return s, err

@@ -16,7 +16,7 @@ import (
 type upFlags struct {
 	listen, tlsListen, kafkaPorts, region, logLevel, logFormat string
 	identityNetworks, identityCAFile                           string
-	engine, engineCache                                        string
+	engine, engineCache, kafkaVersion                          string
 	login                                                      loginFlags
 }
 
@@ -34,6 +34,7 @@ func (f *upFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.tlsListen, "tls-listen", "", "`HOST:PORT` of the API with TLS beside it, for other machines too")
 	flags.StringVar(&f.kafkaPorts, "kafka-ports", defaultKafkaPorts, "ports `A-B` on 127.0.0.1 for Kafka; each is chosen once and kept")
 	flags.StringVar(&f.engine, "engine", defaultEngine, "what brokers are: embedded, in this process, or kafka, processes of Apache Kafka")
+	flags.StringVar(&f.kafkaVersion, "kafka-version", "", "`VERSION` of Apache Kafka of new clusters (default: the newest that this program knows)")
 	engineCacheFlag(flags, &f.engineCache)
 	flags.StringVar(&f.region, "region", "", "serve only this `CLOUD/REGION`, such as aws/eu-central-1 (default: any)")
 	flags.StringVar(&f.identityNetworks, "identity-provider-networks", "", "`CIDR,...` in which identity providers may be although they are not public")

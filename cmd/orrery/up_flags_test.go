@@ -18,14 +18,14 @@ import (
 
 func TestServerConfig(t *testing.T) {
 	p := newProgram([]string{"HOME=/home/me"}, nil, nil, &bytes.Buffer{})
-	f := upFlags{listen: "localhost:0", tlsListen: ":8443", kafkaPorts: "1-65535", engine: "Kafka", engineCache: "/cache", region: "aws/eu-central-1", logLevel: "WARN", logFormat: "json"}
+	f := upFlags{listen: "localhost:0", tlsListen: ":8443", kafkaPorts: "1-65535", engine: "Kafka", engineCache: "/cache", kafkaVersion: "4.2.1", region: "aws/eu-central-1", logLevel: "WARN", logFormat: "json"}
 	f.login.add(pflag.NewFlagSet("up", pflag.ContinueOnError)) // which sets the defaults
 	got, err := p.serverConfig(f)
 	if err != nil {
 		t.Fatal(err)
 	}
 	got.Logger = nil
-	want := embedded.Config{Dir: "/home/me/.local/share/orrery", Listen: "localhost:0", TLSListen: ":8443", KafkaPortFirst: 1, KafkaPortLast: 65535, Engine: orrery.EngineApache, EngineCache: "/cache",
+	want := embedded.Config{Dir: "/home/me/.local/share/orrery", Listen: "localhost:0", TLSListen: ":8443", KafkaPortFirst: 1, KafkaPortLast: 65535, Engine: orrery.EngineApache, EngineCache: "/cache", KafkaVersion: "4.2.1",
 		Cloud: "AWS", Region: "eu-central-1", Login: embedded.DefaultLogin(), Version: readVersion().Version}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)

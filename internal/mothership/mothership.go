@@ -44,6 +44,8 @@ type Config struct {
 	Term int64
 	// Profile is the version of the rules that new physical clusters pin. "" means the newest.
 	Profile string
+	// KafkaVersion is the release of Apache Kafka that new physical clusters get; "" is the one that their profile says.
+	KafkaVersion string
 	// RootAuthority is the service's own certificate authority; nil: there is none.
 	RootAuthority RootAuthority
 }
@@ -62,6 +64,7 @@ type Mothership struct {
 	limits   Limits
 	term     int64
 	profile  string
+	version  string // of Apache Kafka for new physical clusters
 	root     RootAuthority
 	received []link.Message // of CollectStep alone: what it has not taken in yet
 }
@@ -74,7 +77,7 @@ func New(c Config) (*Mothership, error) {
 	}
 	m := &Mothership{
 		store: c.Store, desired: c.Desired, statuses: c.Statuses, random: &lockedReader{r: c.Random}, now: c.Now,
-		nudge: c.Nudge, changed: c.Changed, logger: c.Logger, limits: c.Limits, term: max(c.Term, 1), profile: c.Profile, root: c.RootAuthority,
+		nudge: c.Nudge, changed: c.Changed, logger: c.Logger, limits: c.Limits, term: max(c.Term, 1), profile: c.Profile, version: c.KafkaVersion, root: c.RootAuthority,
 	}
 	if m.nudge == nil {
 		m.nudge = func(string) {}
@@ -93,6 +96,11 @@ func New(c Config) (*Mothership, error) {
 	}
 	if !slices.Contains(profile.Versions(), m.profile) {
 		return nil, orrery.Errorf(orrery.Invalid, "there is no profile %q", m.profile)
+	}
+	if m.version != "" {
+		if err := profile.CheckRelease(orrery.EngineApache, m.version); err != nil {
+			return nil, err
+		}
 	}
 	return m, nil
 }

@@ -245,9 +245,16 @@ func (t *transaction) partial(c orrery.LogicalCluster) (map[string]completed, pl
 	}
 	specs, request := map[string]completed{}, placement.Request{Cluster: c, New: map[string]placement.Footprint{}}
 	for _, engine := range []string{orrery.EngineApache, orrery.EngineEmbedded} {
+		chosen := engine == orrery.EngineApache && t.m.version != ""
+		if partial.Version = ""; chosen {
+			partial.Version = t.m.version
+		}
 		spec, provenance, err := profile.Complete(partial, t.m.profile, profile.Facts{Engine: engine})
 		if err != nil {
 			continue
+		}
+		if chosen {
+			provenance["/version"] = profile.OperatorSays + "the release for new clusters"
 		}
 		if _, wrong := profile.FirstError(profile.Check(spec)); wrong {
 			continue

@@ -8,9 +8,9 @@ import (
 	"github.com/orrery-kafka/orrery"
 )
 
-// operatorSays begins the provenance of what a platform engineer has set by hand. It stays until it is taken back,
+// OperatorSays begins the provenance of what a platform engineer has set by hand. It stays until it is taken back,
 // whatever the rules would say.
-const operatorSays = "operator: "
+const OperatorSays = "operator: "
 
 // Override is what a platform engineer sets by hand in a PSC; fields that are nil stay. A zero value takes back what was
 // set before, and the rule holds again.
@@ -29,7 +29,7 @@ func Again(spec orrery.PSCSpec, provenance map[string]string, set Override, why 
 	kept := map[string]string{}
 	stays := func(pointer string) bool {
 		source, given := provenance[pointer]
-		if !given || source != "request" && !strings.HasPrefix(source, operatorSays) {
+		if !given || source != "request" && !strings.HasPrefix(source, OperatorSays) {
 			return false
 		}
 		kept[pointer] = source
@@ -71,7 +71,7 @@ func override[T comparable](field *T, before T, set *T, pointer string, stays bo
 	case *set == none:
 		delete(kept, pointer)
 	default:
-		*field, kept[pointer] = *set, operatorSays+why
+		*field, kept[pointer] = *set, OperatorSays+why
 	}
 }
 

@@ -80,10 +80,10 @@ func startLoad(t *testing.T, c *gatewaytest.Cluster) *load.Load {
 	return l
 }
 
-// TestGatewaysAndBrokers breaks brokers and gateways under load.
+// TestGatewaysAndBrokers breaks brokers and gateways under load, with nobody who starts them again but the test.
 func TestGatewaysAndBrokers(t *testing.T) {
-	if testing.Short() {
-		t.Skip("-short: no Java")
+	if !soak {
+		t.Skip("TestPlatform does the same with the whole platform: ORRERY_SOAK=1")
 	}
 	c := gatewaytest.Start(t, gatewaytest.Options{Brokers: 3, Own: true, Processes: true, Engine: kafkatest.Apache})
 	l := startLoad(t, c)
