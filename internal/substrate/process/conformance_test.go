@@ -54,9 +54,6 @@ func (p processes) LoseStorage(id string, node int32) error {
 }
 
 func TestConformance(t *testing.T) {
-	if testing.Short() {
-		t.Skip("-short: it starts Apache Kafka")
-	}
 	ranges := map[string][2]int{}
 	substratetest.Suite{
 		Open: func(t *testing.T, dir string) substratetest.Opened {

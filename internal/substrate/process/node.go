@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/orrery-kafka/orrery"
@@ -232,16 +233,24 @@ func (n *node) command(installation engine.Installation) detached.Command {
 	}
 }
 
-// lastError is the last error that the node logged in this run, or what the JVM itself said.
+// lastError is the last error that the node logged in this run, with the exception that belongs to it, or what the JVM
+// itself said.
 func (n *node) lastError() string {
 	lines := strings.Split(engine.Tail(filepath.Join(n.dir, logDir, "server.log"), 200), "\n")
 	for i := len(lines) - 1; i >= 0; i-- {
-		if strings.Contains(lines[i], " ERROR ") || strings.Contains(lines[i], " FATAL ") {
-			return lines[i]
+		if !strings.Contains(lines[i], " ERROR ") && !strings.Contains(lines[i], " FATAL ") {
+			continue
 		}
+		if i+1 < len(lines) && exceptionLine.MatchString(lines[i+1]) {
+			return lines[i] + ": " + lines[i+1]
+		}
+		return lines[i]
 	}
 	return lastLine(n.dir)
 }
+
+// exceptionLine begins with the name of an exception's class.
+var exceptionLine = regexp.MustCompile(`^[a-z]+(\.\w+)+`)
 
 // lastLine is the last line that a process wrote to its standard output and error; "" for none.
 func lastLine(dir string) string {

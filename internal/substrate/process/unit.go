@@ -155,8 +155,11 @@ func (u *unit) adopt(found map[string]detached.Identity) error {
 		}
 		if process != nil {
 			u.phase, u.message = starting, isStarting
-			u.note.Process = identity
 			u.keep(process)
+			if identity != n.Process {
+				u.note.Process = identity
+				return u.note.write(u.dir)
+			}
 			return nil
 		}
 	}

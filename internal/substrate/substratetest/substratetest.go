@@ -95,10 +95,9 @@ var (
 		{"a restart keeps addresses and data", restart},
 		{"a broker's certificate is renewed in place", brokerCertificate},
 		{"what is killed is seen and started again", kill},
-		{"a broker that stops and starts keeps the data", stopAndStart},
+		{"a broker that stops and starts keeps the data, and its gateway goes with it", stopAndStart},
 		{"all brokers may stop and start", stopAndStartAll},
 		{"a fault stops a broker until it is lifted", faultStops},
-		{"a gateway goes with its broker", gatewayFollowsBroker},
 		{"a broker comes and goes", addAndRemove},
 		{"storage that is lost is made anew", lostStorage},
 		{"delete leaves nothing", deletion},
@@ -111,6 +110,10 @@ func (s Suite) Run(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			c.test(s.harness(t, &session{dir: t.TempDir(), owner: t}, "still"))
 		})
+	}
+	if s.Shared && testing.Short() {
+		t.Log("-short: the cases that start brokers are left out")
+		return
 	}
 	shared := &session{owner: t}
 	for i, c := range lively {
