@@ -86,7 +86,7 @@ func (n *node) issueStore(file string, peer pki.Peer) error {
 }
 
 // takeTimeout bounds how long a broker may take to show a certificate that it was told of.
-const takeTimeout = 10 * time.Second
+const takeTimeout = 30 * time.Second
 
 // takeCertificate has a running broker read its key store again, and returns once it shows what is in there.
 func (n *node) takeCertificate(ctx context.Context) error {
