@@ -324,7 +324,10 @@ func (h *harness) client(options ...kgo.Opt) *kgo.Client {
 	if err != nil {
 		h.Fatal(err)
 	}
-	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(access.Seeds...), kgo.Dialer(access.Dial), kgo.MetadataMinAge(10 * time.Millisecond)}, options...)...)
+	client, err := kgo.NewClient(append([]kgo.Opt{
+		kgo.SeedBrokers(access.Seeds...), kgo.Dialer(access.Dial), kgo.MetadataMinAge(10 * time.Millisecond),
+		kgo.UnknownTopicRetries(-1), // a broker hears of a new topic a little later than whoever made it
+	}, options...)...)
 	if err != nil {
 		h.Fatal(err)
 	}
