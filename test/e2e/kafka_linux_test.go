@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -116,6 +117,8 @@ func TestApacheKafka(t *testing.T) {
 		})
 	}
 	s.showsGateways(c, key)
+	s.takesUpCertificates(kadm.NewClient(kafka), c)
+	write("under another certificate", 50)
 
 	before := processesOf(t, dir)
 	if len(before) != 1+3+3+1 {
@@ -231,6 +234,47 @@ func (s *server) showsGateways(c cluster, key apiKey) {
 		}
 		return fmt.Errorf("a failed login is not told: %s", answer)
 	})
+}
+
+// takesUpCertificates has every certificate of the gateways issued anew, and waits until each address shows the new one.
+func (s *server) takesUpCertificates(admin *kadm.Client, c cluster) {
+	s.t.Helper()
+	brokers, err := admin.ListBrokers(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	addresses := []string{c.bootstrap, strings.TrimPrefix(c.rest, "https://")}
+	for _, b := range brokers {
+		addresses = append(addresses, net.JoinHostPort(b.Host, fmt.Sprint(b.Port)))
+	}
+	if len(addresses) != 2+3 {
+		s.t.Fatalf("the addresses are %v", addresses)
+	}
+	shown := func(address string) string {
+		dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} // only its number matters here
+		conn, err := dialer.DialContext(s.t.Context(), "tcp", address)
+		if err != nil {
+			return ""
+		}
+		defer conn.Close()
+		return conn.(*tls.Conn).ConnectionState().PeerCertificates[0].SerialNumber.String()
+	}
+	var before string
+	poll.Patiently(s.t, func() error {
+		if before = shown(c.bootstrap); before == "" {
+			return errors.New("no certificate is shown")
+		}
+		return nil
+	})
+	s.must(http.StatusOK, "PATCH", "/orrery/v1/root-authority", object{"step": "TRUST"})
+	for _, address := range addresses {
+		poll.Patiently(s.t, func() error {
+			if now := shown(address); now == "" || now == before {
+				return fmt.Errorf("%s shows the certificate %q", address, now)
+			}
+			return nil
+		})
+	}
 }
 
 // upEnds returns what `orrery up` says that must not start.
