@@ -2,6 +2,7 @@ package kafka_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -197,6 +199,11 @@ func (a apache) settings(t *testing.T) {
 			t.Errorf("%+v; want %+v", got[want.Name], want)
 		}
 	}
+	// With eligible leader replicas it can be changed, and not be taken away.
+	err = c.AlterConfiguration(t.Context(), brokers.ClusterWide, map[string]*string{"min.insync.replicas": nil})
+	if orrery.ErrorCode(err) != orrery.Invalid {
+		t.Errorf("taking min.insync.replicas away: %v", err)
+	}
 	for name, value := range map[string]string{"num.io.threads": "many", "num.network.threads": "300", "log.cleanup.policy": "none"} {
 		err := c.AlterConfiguration(t.Context(), 1, map[string]*string{name: &value})
 		if orrery.ErrorCode(err) != orrery.Invalid || !strings.Contains(err.Error(), name) && !strings.Contains(err.Error(), value) {
@@ -268,6 +275,32 @@ func (a apache) noThrottleIsLeft(t *testing.T) {
 	}
 }
 
+// The principals of gateways, who may do nothing until they are allowed to.
+var (
+	tenants  = kafkatest.User{Name: "tenants", Password: "tenants-secret"}
+	gateways = kafkatest.User{Name: "gateways", Password: "gateways-secret"}
+)
+
+// principals sees that brokers that authorize let the gateways' principals do what they are to do, and no more.
+func (a apache) principals(t *testing.T) {
+	c, err := kafka.Open("pkc-1", brokers.Access{Seeds: a.Addresses(""), Tenants: "User:" + tenants.Name, Gateways: "User:" + gateways.Name}, nil, nil)
+	must(t, err)
+	t.Cleanup(c.Close)
+	write := func(user, topic string) error {
+		return a.Client(t, user, kgo.RecordPartitioner(kgo.ManualPartitioner())).ProduceSync(t.Context(), &kgo.Record{Topic: topic, Value: []byte("x")}).FirstErr()
+	}
+	for range 2 {
+		must(t, c.PrepareStateTopics(t.Context()))
+	}
+	must(t, write("", brokers.TopicGateways))
+	poll.Success(t, func() error { return write(gateways.Name, brokers.TopicGateways) })
+	for user, topic := range map[string]string{tenants.Name: brokers.TopicGateways, gateways.Name: brokers.TopicTenants} {
+		if err := write(user, topic); !errors.Is(err, kerr.TopicAuthorizationFailed) {
+			t.Errorf("%s writes to %s: %v", user, topic, err)
+		}
+	}
+}
+
 // TestUpgradeAndFinalize starts with the previous version, whose features an upgrade leaves as they are until they are
 // finalised.
 func TestUpgradeAndFinalize(t *testing.T) {
@@ -275,7 +308,8 @@ func TestUpgradeAndFinalize(t *testing.T) {
 	if os.Getenv("ORRERY_SOAK") != "" {
 		count = 3 // while some are upgraded and others not, all support what the old ones do
 	}
-	a := startApache(t, kafkatest.Options{Brokers: count, Version: engine.PreviousVersion})
+	a := startApache(t, kafkatest.Options{Brokers: count, Version: engine.PreviousVersion, Users: []kafkatest.User{tenants, gateways}})
+	t.Run("Principals", a.principals)
 	c := a.Open(t, nil)
 	of := func() brokers.Feature {
 		features, err := c.Features(t.Context())
