@@ -74,8 +74,9 @@ func scopesOf(names map[Scope]string) map[string]Scope {
 }
 
 // Dynamic returns how the setting of a name can be changed on Apache Kafka, listener.name.NAME.… included; one that is not
-// known counts as read-only. Kafka may still refuse a value, such as three times as many threads at once, and with eligible
-// leader replicas (KIP-966) min.insync.replicas on one broker.
+// known counts as read-only. Kafka may still refuse a value, such as three times as many threads at once. With eligible
+// leader replicas (KIP-966) the controllers keep min.insync.replicas for all brokers from the beginning: it can be changed
+// there, neither on one broker nor by a restart, and not be taken away.
 func Dynamic(name string) Scope {
 	if rest, ok := strings.CutPrefix(name, "listener.name."); ok {
 		_, setting, _ := strings.Cut(rest, ".")

@@ -25,11 +25,12 @@ func settle(ctx context.Context, c *Cluster, users []User) error {
 	if err != nil {
 		return fmt.Errorf("create the users' ACLs: %w", err)
 	}
-	for _, broker := range c.Brokers {
-		if err := poll(ctx, func() (bool, error) { return knows(ctx, client.Broker(int(broker.Node)), len(c.Brokers), bindings) }); err != nil {
+	seeds := client.SeedBrokers() // not by node: brokers do not name one to clients before all have heard of it
+	for n, broker := range c.Brokers {
+		if err := poll(ctx, func() (bool, error) { return knows(ctx, seeds[n], len(c.Brokers), bindings) }); err != nil {
 			return fmt.Errorf("wait until broker %d knows all brokers and ACLs: %w", broker.Node, err)
 		}
-		if err := poll(ctx, func() (bool, error) { return hasProducerIDs(ctx, client.Broker(int(broker.Node))) }); err != nil {
+		if err := poll(ctx, func() (bool, error) { return hasProducerIDs(ctx, seeds[n]) }); err != nil {
 			return fmt.Errorf("wait until broker %d gives out producer ids: %w", broker.Node, err)
 		}
 	}

@@ -287,7 +287,7 @@ func (a apache) principals(t *testing.T) {
 	must(t, err)
 	t.Cleanup(c.Close)
 	write := func(user, topic string) error {
-		return a.Client(t, user, kgo.RecordPartitioner(kgo.ManualPartitioner())).ProduceSync(t.Context(), &kgo.Record{Topic: topic, Value: []byte("x")}).FirstErr()
+		return a.Client(t, user, kgo.RecordPartitioner(kgo.ManualPartitioner())).ProduceSync(t.Context(), &kgo.Record{Topic: topic, Key: []byte("x"), Value: []byte("x")}).FirstErr()
 	}
 	for range 2 {
 		must(t, c.PrepareStateTopics(t.Context()))
