@@ -19,8 +19,14 @@ import (
 // The link repeats everything after a restart, so a step that fails keeps what it received for the next one.
 func (m *Mothership) CollectStep(ctx context.Context, now time.Time) (next time.Time, err error) {
 	if len(m.received) == 0 {
-		if m.received, err = m.statuses.Receive(ctx, batch); err != nil {
+		messages, err := m.statuses.Receive(ctx, batch)
+		if err != nil {
 			return time.Time{}, err
+		}
+		m.received = m.takeLeases(messages, m.caughtUp, now)
+		m.caughtUp = m.statuses.CaughtUp()
+		if len(m.received) == 0 && len(messages) > 0 {
+			return now, nil
 		}
 	}
 	if len(m.received) == 0 {
@@ -198,11 +204,15 @@ func (t *transaction) collect(message link.Message) error {
 		if err := t.Satellites().Put(*r.satellite); err != nil {
 			return err
 		}
+		t.watch(r.satellite.ID)
 		t.nudges[LoopPublish] = true
 		if err := t.sendAgain(r.satellite.ID); err != nil {
 			return err
 		}
 		return t.waitingAgain()
+	}
+	if r.psc != nil {
+		t.watch(r.psc.SatelliteID)
 	}
 	if r.psc != nil && r.psc.Local {
 		r.psc.UpdatedAt = t.now
@@ -265,6 +275,7 @@ func (t *transaction) readSatellite(message link.Message) (report, error) {
 		return report{}, err
 	}
 	s.CreatedAt, s.UpdatedAt = t.now, t.now
+	s.Conditions, s.Registration = before.Conditions, before.Registration // not the satellite's to say
 	if ok {
 		if s.ReportedAt.Before(before.ReportedAt) {
 			return report{}, nil // late

@@ -1,5 +1,5 @@
 // Package mothership is the control plane: the use cases that change what is wanted, one file for each noun, and
-// the loops that place, compose, publish, collect and settle it.
+// the loops that place, compose, publish, collect, settle and monitor it.
 //
 // A use case authorizes, validates, runs one transaction and nudges a loop; it never waits. What takes effect
 // elsewhere carries an orrery.Lifecycle, which a loop moves on: whoever has to answer only when something is in
@@ -10,6 +10,7 @@
 package mothership
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
@@ -48,6 +49,10 @@ type Config struct {
 	KafkaVersion string
 	// RootAuthority is the service's own certificate authority; nil: there is none.
 	RootAuthority RootAuthority
+	// Admission lets satellites in that are processes of their own; nil: there are none.
+	Admission Admission
+	// MaxLease bounds how long a satellite may go unheard of, whatever it says; 0 is half an hour.
+	MaxLease time.Duration
 }
 
 // Mothership is the control plane. Its methods may be called from any goroutine, except that one loop's step must
@@ -67,6 +72,11 @@ type Mothership struct {
 	version  string // of Apache Kafka for new physical clusters
 	root     RootAuthority
 	received []link.Message // of CollectStep alone: what it has not taken in yet
+	caughtUp bool           // of CollectStep alone: what was on the link at the start was received
+	fleet    *fleet
+
+	admission Admission
+	maxLease  time.Duration
 }
 
 // New makes a mothership. It does nothing until a method is called; call Resync once before the loops run. It
@@ -78,6 +88,7 @@ func New(c Config) (*Mothership, error) {
 	m := &Mothership{
 		store: c.Store, desired: c.Desired, statuses: c.Statuses, random: &lockedReader{r: c.Random}, now: c.Now,
 		nudge: c.Nudge, changed: c.Changed, logger: c.Logger, limits: c.Limits, term: max(c.Term, 1), profile: c.Profile, version: c.KafkaVersion, root: c.RootAuthority,
+		fleet: newFleet(), admission: c.Admission, maxLease: cmp.Or(c.MaxLease, maxLease),
 	}
 	if m.nudge == nil {
 		m.nudge = func(string) {}
@@ -109,7 +120,7 @@ func New(c Config) (*Mothership, error) {
 func (m *Mothership) Loops() []Loop {
 	return []Loop{
 		{LoopPlace, m.PlaceStep}, {LoopCompose, m.ComposeStep}, {LoopPublish, m.PublishStep},
-		{LoopCollect, m.CollectStep}, {LoopSettle, m.SettleStep},
+		{LoopCollect, m.CollectStep}, {LoopSettle, m.SettleStep}, {LoopMonitor, m.MonitorStep},
 	}
 }
 
@@ -120,6 +131,7 @@ const (
 	LoopPublish = "publish"
 	LoopCollect = "collect"
 	LoopSettle  = "settle"
+	LoopMonitor = "monitor"
 )
 
 // Loop is a step with its name. Step does bounded work and says when it wants to run again: at next, or, where

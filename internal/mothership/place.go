@@ -79,7 +79,7 @@ func (s *regionSnapshot) covers(c orrery.LogicalCluster) bool {
 func (t *transaction) snapshot(c orrery.LogicalCluster) (*regionSnapshot, error) {
 	s := &regionSnapshot{cloud: c.Cloud, region: c.Region}
 	err := each(t.Satellites(), store.Query{}, func(satellite orrery.Satellite) error {
-		s.Satellites = append(s.Satellites, placement.Satellite{Satellite: satellite})
+		s.Satellites = append(s.Satellites, placement.Satellite{Satellite: satellite, Lost: lost(satellite)})
 		return nil
 	})
 	if err != nil {
@@ -225,6 +225,7 @@ func (t *transaction) build(s *placement.Snapshot, satelliteID string, specs map
 		if psc.Spec.Type == orrery.TypeMultiTenant {
 			s.Physical = append(s.Physical, physical(psc, orrery.Capacity{}))
 		}
+		t.watch(satelliteID)
 		return id, t.PSCs().Put(psc)
 	}
 	return "", fmt.Errorf("placement chose the satellite %q, which is not in its snapshot", satelliteID)

@@ -125,7 +125,7 @@ func (p *platform) restart() {
 	var err error
 	p.m, err = mothership.New(mothership.Config{
 		Store: p.store, Desired: p.down, Statuses: p.down, Random: p.random, Now: func() time.Time { return p.clock },
-		Limits: p.limits, Term: p.term,
+		Limits: p.limits, Term: p.term, MaxLease: maxLease,
 	})
 	p.ok(err)
 	p.ok(p.m.Resync(p.Context()))
@@ -188,7 +188,11 @@ func (p *platform) register(cloud, region string, brokers int) {
 		},
 		ReportedAt: p.clock,
 	})
+	p.report(orrery.ReportLease, satelliteID, orrery.Generation{}, orrery.Lease{RenewedAt: p.clock, Seconds: int(maxLease / time.Second)})
 }
+
+// maxLease is as long as any test.
+const maxLease = 1000 * 24 * time.Hour
 
 // answer takes in what arrived and reports what it is allowed to. It reports whether it said anything new.
 func (p *platform) answer() bool {

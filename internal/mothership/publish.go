@@ -146,6 +146,7 @@ func (t *transaction) forget(d orrery.Desired) error {
 		if err := t.PSCs().Delete(d.ID); err != nil {
 			return err
 		}
+		t.watch(d.SatelliteID)
 		return t.waitingAgain() // there is room on its satellite
 	case orrery.DesiredTenant:
 		t.settle(settleCluster + d.ID)

@@ -31,6 +31,12 @@ func (m *Mothership) Resync(ctx context.Context) error {
 		resync(m, store.Tx.ServiceAccounts, func(s orrery.ServiceAccount) []job {
 			return []job{{LoopSettle, settleServiceAccount + s.ID}}
 		}),
+		resync(m, store.Tx.Satellites, func(s orrery.Satellite) []job {
+			if s.Registration == nil {
+				return nil
+			}
+			return []job{{LoopCompose, orrery.DesiredCertificates + "/" + s.ID}}
+		}),
 		resync(m, store.Tx.Desired, func(d orrery.Desired) []job { return []job{{LoopCompose, d.Key()}} }),
 	} {
 		for cursor, first := "", true; first || cursor != ""; first = false {
@@ -41,6 +47,7 @@ func (m *Mothership) Resync(ctx context.Context) error {
 			cursor = next
 		}
 	}
+	m.nudge(LoopMonitor)
 	m.nudge(LoopPublish)
 	m.nudge(LoopCollect)
 	return nil

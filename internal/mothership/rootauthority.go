@@ -1,9 +1,11 @@
 package mothership
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/orrery-kafka/orrery"
+	"github.com/orrery-kafka/orrery/internal/store"
 )
 
 // RootAuthority is the service's own certificate authority, which the wiring holds: keys are files of a host, and never
@@ -36,8 +38,36 @@ func (m *Mothership) StepRootAuthority(ctx context.Context, actor Actor, step or
 	if _, err := m.RootAuthority(ctx, actor); err != nil {
 		return out, err
 	}
+	if step == orrery.RootDrop {
+		if err := m.allCertified(ctx, actor); err != nil {
+			return out, err
+		}
+	}
 	if err := m.root.Step(step); err != nil {
 		return out, err
 	}
+	m.fleet.watchAll() // everybody's certificates are signed anew
+	m.nudge(LoopMonitor)
 	return m.root.Describe(), nil
+}
+
+// allCertified returns a Conflict while a satellite still has certificates of before: who trusts only the next root would
+// not reach its clusters.
+func (m *Mothership) allCertified(ctx context.Context, actor Actor) error {
+	if m.admission == nil {
+		return nil
+	}
+	signer := m.admission.Signer()
+	return m.view(ctx, actor, func(t *transaction) error {
+		return each(t.Satellites(), store.Query{}, func(s orrery.Satellite) error {
+			if s.Registration == nil {
+				return nil
+			}
+			d, ok, err := find(t.Desired(), orrery.DesiredCertificates+"/"+s.ID)
+			if err == nil && (!ok || s.Registration.Certificates.Signer != signer || !d.InForce()) {
+				err = orrery.Errorf(orrery.Conflict, "the satellite %s has not taken its new certificates yet: %s", s.ID, cmp.Or(d.Reason, "it has not answered"))
+			}
+			return err
+		})
+	})
 }

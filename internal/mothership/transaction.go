@@ -27,7 +27,8 @@ type transaction struct {
 	work    []job // follow-ups, done in this transaction as far as the budget goes
 	queued  map[job]bool
 	nudges  map[string]bool
-	changed bool // somebody's wait may be over
+	watched []string // satellites for the monitor
+	changed bool     // somebody's wait may be over
 	live    map[string][]orrery.LogicalCluster
 }
 
@@ -71,6 +72,9 @@ func (m *Mothership) commit(ctx context.Context, now time.Time, f func(*transact
 	if err != nil {
 		return err
 	}
+	if len(t.watched) > 0 {
+		m.fleet.watch(t.watched...)
+	}
 	for _, loop := range slices.Sorted(maps.Keys(t.nudges)) {
 		m.nudge(loop)
 	}
@@ -94,6 +98,12 @@ func (t *transaction) enqueue(loop string, keys ...string) error {
 	}
 	t.nudges[loop] = true
 	return t.Queue().Add(loop, keys...)
+}
+
+// watch has the monitor look at a satellite.
+func (t *transaction) watch(satelliteID string) {
+	t.nudges[LoopMonitor] = true
+	t.watched = append(t.watched, satelliteID)
 }
 
 // compose asks for desired records to be recomputed, settle for waits to be looked at: in this transaction, or,

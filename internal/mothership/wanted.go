@@ -30,6 +30,8 @@ func (t *transaction) wanted(kind, id string) (pscID string, document any, err e
 		return t.wantedCertificateAuthority(id)
 	case orrery.DesiredSaltKey:
 		return t.wantedSaltKey(id)
+	case orrery.DesiredCertificates:
+		return t.wantedCertificates(id)
 	}
 	return "", nil, fmt.Errorf("%q is not a kind of desired record", kind)
 }

@@ -27,6 +27,8 @@ type Satellite struct {
 	// Use is what it runs or was asked to run: brokers, the storage of their volumes, and what is reserved for the
 	// logical clusters on them (OnSatellite).
 	Use orrery.Capacity
+	// Lost says why nothing new may be put there, such as that it is not heard of any more; "" where it may.
+	Lost string
 }
 
 // Physical is a physical cluster with what is reserved on it.
@@ -177,6 +179,7 @@ type placing struct {
 	seed     uint64
 	decision orrery.PlacementDecision
 	serving  int // satellites of the cloud and region
+	heard    int // those of them that may take this cluster, and are heard of
 	omitted  int // reasons beyond maxReasons
 }
 

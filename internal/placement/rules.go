@@ -24,13 +24,18 @@ type satelliteRule struct {
 	ask  func(*placing, Satellite) (string, bool)
 }
 
-const ruleRegion = "satellite-region"
+const (
+	ruleRegion = "satellite-region"
+	ruleLease  = "satellite-lease"
+)
 
 // The rules about satellites: the first that rejects ends the questions. Adding one is adding a line.
 var satelliteRules = []satelliteRule{
-	{ruleRegion, satelliteRegion},             // it serves the cloud and region
-	{"satellite-engine", satelliteEngine},     // its engine can run the cluster
-	{"satellite-capacity", satelliteCapacity}, // brokers, storage and what tenants use are left
+	{ruleRegion, satelliteRegion},               // it serves the cloud and region
+	{"satellite-isolation", satelliteIsolation}, // it is not kept for others, and no other one is kept for this cluster
+	{ruleLease, satelliteLease},                 // it is heard of
+	{"satellite-engine", satelliteEngine},       // its engine can run the cluster
+	{"satellite-capacity", satelliteCapacity},   // brokers, storage and what tenants use are left
 }
 
 // The rules about existing physical clusters, but for their capacity. They give no reasons: nearly all of a large
@@ -77,8 +82,7 @@ func shareUpTo(p *placing, rule string, most int64) bool {
 			p.because(rule, c.ID, rejected, "with this cluster its %s would be over %d %%", name, most)
 			continue
 		}
-		if message, ok := satelliteCarries(p, p.satellite(c.SatelliteID)); !ok {
-			p.because("satellite-capacity", c.SatelliteID, rejected, "%s", message)
+		if !askCarrier(p, p.satellite(c.SatelliteID)) {
 			continue
 		}
 		name, full := Fullest(c.Use, c.Capacity)
@@ -156,8 +160,11 @@ func askSatellite(p *placing, s Satellite) bool {
 			return false
 		}
 		p.because(r.name, s.ID, accepted, "%s", message)
-		if r.name == ruleRegion {
+		switch r.name {
+		case ruleRegion:
 			p.serving++
+		case ruleLease:
+			p.heard++
 		}
 	}
 	return true
@@ -169,6 +176,56 @@ func satelliteRegion(p *placing, s Satellite) (string, bool) {
 		return fmt.Sprintf("it serves %s/%s, not %s/%s", s.Cloud, s.Region, c.Cloud, c.Region), false
 	}
 	return fmt.Sprintf("it serves %s/%s", c.Cloud, c.Region), true
+}
+
+// askCarrier asks whether a satellite can take one more logical cluster on what runs there.
+func askCarrier(p *placing, s Satellite) bool {
+	for _, r := range []satelliteRule{{"satellite-isolation", satelliteIsolation}, {ruleLease, satelliteLease}, {"satellite-capacity", satelliteCarries}} {
+		if message, ok := r.ask(p, s); !ok {
+			p.because(r.name, s.ID, rejected, "%s", message)
+			return false
+		}
+	}
+	return true
+}
+
+func satelliteLease(_ *placing, s Satellite) (string, bool) {
+	if s.Lost != "" {
+		return s.Lost, false
+	}
+	return "it is heard of", true
+}
+
+// keptFor reports whether a satellite is kept for certain clusters, and whether this one is among them.
+func keptFor(s Satellite, c orrery.LogicalCluster) (kept, forThis bool, label string) {
+	for _, l := range []struct{ name, id string }{{orrery.LabelOrganization, c.OrganizationID}, {orrery.LabelEnvironment, c.EnvironmentID}} {
+		value, ok := s.Labels[l.name]
+		switch {
+		case !ok:
+		case value != l.id:
+			return true, false, l.name + "=" + value
+		default:
+			kept, forThis, label = true, true, l.name+"="+value
+		}
+	}
+	return kept, forThis, label
+}
+
+// satelliteIsolation keeps clusters to the satellites that are kept for them, and all others from those.
+func satelliteIsolation(p *placing, s Satellite) (string, bool) {
+	c := p.request.Cluster
+	switch kept, forThis, label := keptFor(s, c); {
+	case forThis:
+		return "it is kept for this cluster by its label " + label, true
+	case kept:
+		return "it is kept for others by its label " + label, false
+	}
+	for _, other := range p.snapshot.Satellites {
+		if _, forThis, label := keptFor(other, c); forThis && other.Serves(c.Cloud, c.Region) {
+			return "the cluster has to be where the label is " + label, false
+		}
+	}
+	return "it is for everybody", true
 }
 
 func satelliteEngine(p *placing, s Satellite) (string, bool) {
@@ -220,10 +277,12 @@ func Wait(d orrery.PlacementDecision) string {
 // wait is read by tenants, so it says nothing about who else is there.
 func (p *placing) wait() string {
 	c := p.request.Cluster
-	switch p.serving {
-	case 0:
+	switch {
+	case p.serving == 0:
 		return fmt.Sprintf("waiting for placement: no satellite serves %s/%s", c.Cloud, c.Region)
-	case 1:
+	case p.heard == 0:
+		return fmt.Sprintf("waiting for placement: no satellite that serves %s/%s can take new clusters at the moment", c.Cloud, c.Region)
+	case p.serving == 1:
 		return fmt.Sprintf("waiting for placement: the satellite that serves %s/%s has no room for a %s cluster", c.Cloud, c.Region, c.Type)
 	}
 	return fmt.Sprintf("waiting for placement: none of the %d satellites that serve %s/%s has room for a %s cluster", p.serving, c.Cloud, c.Region, c.Type)

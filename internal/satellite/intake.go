@@ -75,6 +75,9 @@ func (s *Satellite) take(m link.Message) error {
 	switch m.Kind {
 	case orrery.DesiredPSC:
 		return s.takePSC(m)
+	case orrery.DesiredCertificates:
+		s.takeCertificates(m)
+		return nil
 	case orrery.ReportSatellite:
 		return nil
 	}

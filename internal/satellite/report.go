@@ -19,6 +19,7 @@ type reports struct {
 	// registered is when the satellite's own report was sent last, and its hash without the time.
 	registered     time.Time
 	registeredHash string
+	leased         time.Time // when the lease was renewed last
 	failures       int
 	retry          time.Time
 }
@@ -30,6 +31,8 @@ const registrationPeriod = 10 * time.Minute
 const (
 	firstLinkPause = 250 * time.Millisecond
 	lastLinkPause  = 5 * time.Second
+	// sendTimeout bounds a try: while the link is away, physical clusters must not wait for it.
+	sendTimeout = 5 * time.Second
 )
 
 func newReports() reports {
@@ -84,13 +87,19 @@ func (s *Satellite) report(ctx context.Context, now time.Time, sender link.Sende
 		}
 		batch = append(batch, r.outbox[key])
 	}
-	if next.IsZero() {
-		next = r.registered.Add(registrationPeriod)
+	if s.config.Lease > 0 && !now.Before(r.leased.Add(s.leasePeriod())) {
+		lease, err := s.lease(now)
+		if err != nil {
+			return now.Add(quiet), err
+		}
+		batch = append(batch, lease)
 	}
 	if len(batch) == 0 {
-		return next, nil
+		return earlier(now.Add(quiet), s.reportDue()), nil
 	}
-	if err := sender.Send(ctx, s.config.Satellite.ID, batch); err != nil {
+	sending, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	if err := sender.Send(sending, s.config.Satellite.ID, batch); err != nil {
 		r.retry = now.Add(r.linkPause())
 		r.failures++
 		return r.retry, fmt.Errorf("satellite: reporting: %w", err)
@@ -100,15 +109,37 @@ func (s *Satellite) report(ctx context.Context, now time.Time, sender link.Sende
 		switch {
 		case m.Kind == orrery.ReportSatellite:
 			r.registered, r.registeredHash = now, hash
+		case m.Kind == orrery.ReportLease:
+			r.leased = now
 		case !m.Tombstone:
 			r.sent[m.Key()] = orrery.Hash(m.Content)
 		}
 		delete(r.outbox, m.Key())
 	}
 	if next != now {
-		next = r.registered.Add(registrationPeriod)
+		next = s.reportDue()
 	}
 	return next, nil
+}
+
+// reportDue is when there is something to say although nothing has changed.
+func (s *Satellite) reportDue() time.Time {
+	due := s.reports.registered.Add(registrationPeriod)
+	if s.config.Lease > 0 {
+		due = earlier(due, s.reports.leased.Add(s.leasePeriod()))
+	}
+	return due
+}
+
+func (s *Satellite) leasePeriod() time.Duration { return s.config.Lease / 4 }
+
+// lease is the message that renews this satellite's lease.
+func (s *Satellite) lease(now time.Time) (link.Message, error) {
+	content, err := json.Marshal(orrery.Lease{RenewedAt: now.UTC(), Seconds: int(s.config.Lease / time.Second)})
+	if err != nil {
+		return link.Message{}, fmt.Errorf("satellite: encoding the lease: %w", err)
+	}
+	return link.Message{Version: link.WireVersion, Kind: orrery.ReportLease, ID: s.config.Satellite.ID, Content: content}, nil
 }
 
 // registration is the satellite's report about itself; the hash leaves its time out.

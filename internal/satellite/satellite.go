@@ -45,6 +45,12 @@ type Config struct {
 	Substrate operator.Substrate
 	Open      brokers.Opener
 	Local     []Local
+	// Lease is how long the mothership counts on this satellite without hearing of it; it is renewed each quarter of that.
+	// 0: the satellite sends none.
+	Lease time.Duration
+	// Install puts certificates into force that the mothership has signed, durably; it may be called again with the same.
+	// nil: this satellite has its own.
+	Install func(orrery.SatelliteCertificates) error
 	// Keys fetches the public keys of identity providers; nil: they are not fetched.
 	Keys *jwks.Cache
 	// Watch looks at brokers, which are judged by Health's rules; nil: nobody does.
@@ -70,6 +76,8 @@ type Satellite struct {
 	// pending are the keys of the items that are not settled.
 	pending map[string]bool
 	reports reports
+	// certified is the generation of the newest certificates that were taken.
+	certified orrery.Generation
 	// unread are messages that were received and could not be noted yet.
 	unread []link.Message
 	// caughtUp is false until the link was read to where it ended at first; early are the newest messages until then.

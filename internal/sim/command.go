@@ -237,7 +237,9 @@ func partition(w *World, args []string) error {
 		return err
 	}
 	w.lasting(faultKey{of: s.id, what: "partition"}, span, func(on bool) {
-		if s.partitioned = on; !on {
+		s.partitioned = on
+		s.lease()
+		if !on {
 			s.changed() // what waits on the link arrives
 		}
 	})
@@ -251,6 +253,7 @@ func recreate(w *World, args []string) error {
 	}
 	w.topics.Recreate(s.id)
 	s.recreated = true
+	s.lease()
 	return nil
 }
 

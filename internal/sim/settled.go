@@ -137,7 +137,7 @@ func (w *World) linkSettled(s state, site *site, wrong *findings) {
 	w.topics.Compact(true)
 	for _, status := range []bool{false, true} {
 		for _, key := range w.topics.Keys(status, site.id) {
-			if _, ok := s.desired[key]; !ok && !site.recreated && key != orrery.ReportSatellite+"/"+site.id {
+			if _, ok := s.desired[key]; !ok && !site.recreated && key != orrery.ReportSatellite+"/"+site.id && key != orrery.ReportLease+"/"+site.id {
 				wrong.add("the link has %s (status: %v) of %s, which is gone", key, status, site.id)
 			}
 		}

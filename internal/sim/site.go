@@ -1,12 +1,14 @@
 package sim
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/orrery-kafka/orrery"
+	"github.com/orrery-kafka/orrery/internal/link"
 	linkmem "github.com/orrery-kafka/orrery/internal/link/mem"
 	"github.com/orrery-kafka/orrery/internal/satellite"
 )
@@ -47,7 +49,7 @@ func (s *site) start() {
 	l := &loop{world: w, process: p, name: s.id}
 	sat, err := satellite.New(satellite.Config{
 		Satellite: s.about, Ledger: ledgerFiles{s, p}, Substrate: platform{s, p}, Open: s.open(p),
-		MeterPeriod: 24 * time.Hour, Changed: l.nudge, Logger: w.trace.logger(s.id),
+		MeterPeriod: 24 * time.Hour, Lease: endless, Changed: l.nudge, Logger: w.trace.logger(s.id),
 	})
 	if err != nil {
 		w.trace.add(s.id, "does not start: %v", err)
@@ -58,6 +60,7 @@ func (s *site) start() {
 	l.step = sat.Step
 	s.end = w.topics.OpenSatellite(func() { w.arrives(s, l) }, s.id)
 	sat.Connect(satelliteLink{s, p, s.end}, satelliteLink{s, p, s.end})
+	s.lease()
 	w.trace.add(s.id, "started with %d clusters in its ledger", len(s.files))
 	l.nudge()
 }
@@ -80,8 +83,31 @@ func (s *site) crash(down time.Duration) {
 	s.satellite.Close()
 	s.end.Close()
 	s.satellite, s.loop, s.end = nil, nil, nil
+	s.lease()
 	w.trace.add(s.id, "crashed; it starts again in %v", down)
 	w.clock.after(down, s.start)
+}
+
+// endless is longer than any simulation, and nothing is ever due because of it.
+const endless = 10 * maxDays * 24 * time.Hour
+
+// lease writes what the link has of the satellite's lease at the moment: without an end as long as the satellite reaches
+// the link, and else the last one that it renewed. The renewals themselves are not simulated.
+func (s *site) lease() {
+	lasts := endless
+	if s.satellite == nil || s.partitioned || s.world.linkDown {
+		lasts = orrery.DefaultLease
+	}
+	content, err := json.Marshal(orrery.Lease{RenewedAt: s.world.clock.now, Seconds: int(lasts / time.Second)})
+	if err == nil {
+		var key, value []byte
+		if key, value, err = link.Encode(link.Message{Version: link.WireVersion, Kind: orrery.ReportLease, ID: s.id, Content: content}); err == nil {
+			s.world.topics.Append(true, s.id, key, value)
+		}
+	}
+	if err != nil {
+		s.world.fail("the lease of %s: %v", s.id, err)
+	}
 }
 
 // physical returns the ids of the clusters that exist here, sorted.

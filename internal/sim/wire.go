@@ -88,7 +88,7 @@ func (w *World) comesLater(end *linkmem.End, l *loop) {
 // count counts messages; a satellite's report about itself is not one that something has changed.
 func (w *World) count(messages []link.Message) {
 	for _, m := range messages {
-		if m.Kind != orrery.ReportSatellite {
+		if m.Kind != orrery.ReportSatellite && m.Kind != orrery.ReportLease {
 			w.counts.LinkMessages++
 		}
 	}
@@ -104,6 +104,9 @@ func (w *World) setLossy(on bool) {
 
 // linkBack has everyone look at the link once it is back.
 func (w *World) linkBack(down bool) {
+	for _, s := range w.sites {
+		s.lease()
+	}
 	if down {
 		return
 	}
