@@ -24,6 +24,11 @@ func (c *Client) GetSatellite(ctx context.Context, id string) (wire.Satellite, e
 	return do[wire.Satellite](ctx, c, http.MethodGet, at(satellites, id), nil, nil)
 }
 
+// RegisterSatellite registers a satellite, or the same one again where its identity key is known.
+func (c *Client) RegisterSatellite(ctx context.Context, r wire.SatelliteRegistration) (wire.SatelliteRegistration, error) {
+	return do[wire.SatelliteRegistration](ctx, c, http.MethodPost, satellites, nil, r)
+}
+
 // ListPhysicalClusters lists the physical clusters (PSCs).
 func (c *Client) ListPhysicalClusters(ctx context.Context) iter.Seq2[wire.PhysicalCluster, error] {
 	return each[wire.PhysicalCluster](ctx, c, physicalClusters, nil)

@@ -37,13 +37,17 @@ type directory struct {
 
 // choices is the content of orrery.json.
 type choices struct {
-	Format      int    `json:"format"`
+	Format int `json:"format"`
+	// Role is what the directory is of; "" is a server.
+	Role        string `json:"role,omitempty"`
 	SatelliteID string `json:"satellite_id,omitempty"`
 	// Engine is orrery.EngineEmbedded or orrery.EngineApache; empty where the directory is older than the choice.
 	Engine string `json:"engine,omitempty"`
 	// APIPort and TLSPort are the ports that port 0 of --listen and --tls-listen became.
 	APIPort int `json:"api_port,omitempty"`
 	TLSPort int `json:"tls_port,omitempty"`
+	// LinkPort is the port that port 0 of --link-listen became.
+	LinkPort int `json:"link_port,omitempty"`
 }
 
 // openDirectory makes or opens a data directory and takes its lock. It refuses one that another server holds,
@@ -69,6 +73,25 @@ func openDirectory(path string) (*directory, error) {
 		return nil, err
 	}
 	return d, nil
+}
+
+// claim refuses a directory of another role.
+func (d *directory) claim(role string) error {
+	c := d.choices
+	if c == (choices{Format: format}) { // new
+		d.choices.Role = role
+		return d.save()
+	}
+	if c.Role != role {
+		name := func(role string) string {
+			if role == "" {
+				return "a server with a control plane"
+			}
+			return "a " + role
+		}
+		return orrery.Errorf(orrery.Invalid, "the data directory %s is that of %s, and not of %s: choose another one with --dir", d.path, name(c.Role), name(role))
+	}
+	return nil
 }
 
 // join returns a path below the directory.

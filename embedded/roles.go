@@ -21,11 +21,12 @@ import (
 func (s *Server) openMothership(ctx context.Context) (err error) {
 	s.mothership, err = mothership.New(mothership.Config{
 		Store: s.store, Desired: s.link, Statuses: s.link, Random: rand.Reader, Now: time.Now,
-		Nudge: s.nudge, Changed: s.changed.announce, Logger: s.log, RootAuthority: s.root, KafkaVersion: s.config.KafkaVersion,
+		Nudge: s.nudge, Changed: s.changed.announce, Logger: s.log, RootAuthority: s.root, KafkaVersion: s.config.KafkaVersion, Admission: s.admissionOrNil(),
 	})
 	if err != nil {
 		return err
 	}
+	s.registry.MustRegister(fleetMetrics{s.mothership})
 	if err := s.directory.saveAdmin(s.admin, s.URL(), s.CAFile()); err != nil {
 		return err
 	}

@@ -37,6 +37,11 @@ type Config struct {
 	Listen string
 	// TLSListen is an address of the API with TLS, for other hosts too; "" is none.
 	TLSListen string
+	// LinkListen is an address of the link with TLS and client certificates, for satellites that are processes of their
+	// own; "" takes none. LinkHost is the host at which they reach it, where that is not the one of LinkListen.
+	LinkListen, LinkHost string
+	// ControlOnly runs nothing for tenants here: their clusters are on other satellites.
+	ControlOnly bool
 	// KafkaPortFirst and KafkaPortLast are the range that brokers, bootstrap addresses and Kafka REST take their
 	// ports from; both 0: the system chooses. A chosen port is stored and never changes.
 	KafkaPortFirst, KafkaPortLast int
@@ -75,6 +80,7 @@ type Server struct {
 
 	store      store.Store
 	link       *kafkalink.Link // the mothership's end
+	admission  *admission      // nil: no other satellites
 	mothership *mothership.Mothership
 	admin      admin
 	plain      net.Listener
@@ -90,7 +96,7 @@ func Open(ctx context.Context, config Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := newHost(ctx, config.Logger, loopSatellite, mothership.LoopPlace, mothership.LoopCompose, mothership.LoopPublish, mothership.LoopCollect, mothership.LoopSettle)
+	h := newHost(ctx, config.Logger, loopSatellite, mothership.LoopPlace, mothership.LoopCompose, mothership.LoopPublish, mothership.LoopCollect, mothership.LoopSettle, mothership.LoopMonitor)
 	s := &Server{host: h, config: config, hosted: hosted, changed: newBroadcast()}
 	h.announce = s.changed.announce
 	if err := h.open(ctx, s.openDirectory, s.openListeners, s.installEngine); err != nil {
@@ -98,7 +104,7 @@ func Open(ctx context.Context, config Config) (*Server, error) {
 	}
 	ctx, stop := context.WithTimeout(ctx, hosted.patience)
 	defer stop()
-	if err := h.open(ctx, s.openStore, s.openWorker, s.openLink, s.openMothership, s.serve); err != nil {
+	if err := h.open(ctx, s.openAdmission, s.openStore, s.openWorker, s.openLink, s.openMothership, s.openDoor, s.serve); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -129,6 +135,9 @@ func (s *Server) openDirectory(context.Context) (err error) {
 		return err
 	}
 	s.onClose(func(context.Context) error { return s.directory.close() })
+	if err := s.directory.claim(""); err != nil {
+		return err
+	}
 	if err := s.directory.chooseEngine(s.hosted); err != nil {
 		return err
 	}
@@ -189,11 +198,15 @@ func (s *Server) openWorker(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	about := orrery.Satellite{
+		ID: s.directory.choices.SatelliteID, Cloud: anyOf(s.config.Cloud), Region: anyOf(s.config.Region),
+		Engine: s.hosted.engine, Substrate: s.hosted.substrate, Version: s.config.Version, Capacity: s.hosted.capacity,
+	}
+	if s.config.ControlOnly {
+		about.Cloud, about.Region, about.Capacity = orrery.ControlOnly, orrery.ControlOnly, orrery.Capacity{}
+	}
 	s.worker = &worker{host: s.host, config: workerConfig{
-		about: orrery.Satellite{
-			ID: s.directory.choices.SatelliteID, Cloud: anyOf(s.config.Cloud), Region: anyOf(s.config.Region),
-			Engine: s.hosted.engine, Substrate: s.hosted.substrate, Version: s.config.Version, Capacity: s.hosted.capacity,
-		},
+		about: about, lease: orrery.DefaultLease,
 		hosted: s.hosted, engineCache: s.config.EngineCache, jvm: s.config.JVM, endProcesses: true, progress: s.config.Progress,
 		authority: authority, local: local, portFirst: s.config.KafkaPortFirst, portLast: s.config.KafkaPortLast,
 		identityProviderNetworks: s.config.IdentityProviderNetworks, identityProviderCAs: s.config.IdentityProviderCAs, login: s.config.Login,
@@ -213,7 +226,11 @@ func (s *Server) openLink(ctx context.Context) error {
 	config := func(loop string) kafkalink.Config {
 		return kafkalink.Config{Seeds: access.Seeds, Dial: access.Dial, Logger: s.log, Arrived: func() { s.nudge(loop) }}
 	}
-	if s.link, err = kafkalink.OpenMothership(ctx, config(mothership.LoopCollect), s.directory.choices.SatelliteID); err != nil {
+	ids, err := s.linked(ctx)
+	if err != nil {
+		return err
+	}
+	if s.link, err = kafkalink.OpenMothership(ctx, config(mothership.LoopCollect), ids...); err != nil {
 		return fmt.Errorf("opening the mothership's end of the link: %w", err)
 	}
 	s.onClose(func(context.Context) error { s.link.Close(); return nil })

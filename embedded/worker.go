@@ -51,6 +51,8 @@ type hosting interface {
 type workerConfig struct {
 	hosted    hosted
 	about     orrery.Satellite
+	lease     time.Duration
+	install   func(orrery.SatelliteCertificates) error // nil: the satellite has its own certificates
 	authority *pki.Authority
 	local     []satellite.Local
 	// listen is the address of gateways and balancers, "" 127.0.0.1; names is what their certificates are for.
@@ -95,7 +97,8 @@ func (w *worker) open() error {
 	w.satellite, err = satellite.New(satellite.Config{
 		Satellite: w.config.about,
 		Ledger:    satellite.Directory(w.directory.join("satellite", "ledger")), Substrate: w.substrate, Open: kafka.Opener(w.log), Local: w.config.local,
-		MeterPeriod: meterPeriod, Keys: keys, Watch: looking, Health: w.config.health, Changed: func() { w.nudge(loopSatellite); w.announce() }, Logger: w.log,
+		Lease: w.config.lease, Install: w.config.install, MeterPeriod: meterPeriod, Keys: keys, Watch: looking, Health: w.config.health,
+		Changed: func() { w.nudge(loopSatellite); w.announce() }, Logger: w.log,
 	})
 	if err != nil {
 		return err

@@ -86,7 +86,7 @@ func (t *transaction) requirePlatform() error {
 	}
 	resource := orrery.OrganizationCRN(t.actor.OrganizationID)
 	if platform != t.actor.OrganizationID || !t.may(authz.Manage, resource) {
-		return orrery.Errorf(orrery.Forbidden, "only an %s of the organization that runs this installation may see satellites and physical clusters", orrery.RoleOrganizationAdmin)
+		return orrery.Errorf(orrery.Forbidden, "only an %s of the organization that runs this installation may see and register satellites, and see physical clusters", orrery.RoleOrganizationAdmin)
 	}
 	return nil
 }

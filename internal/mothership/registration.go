@@ -34,6 +34,8 @@ type SatelliteInput struct {
 	Cloud, Region         string // "*" serves any
 	Labels                map[string]string
 	Engine, Substrate     string
+	Version               string
+	Capacity              orrery.Capacity
 	IdentityRequest       string // PEM, PKCS #10
 	AuthorityRequest      string
 	DNSNames, IPAddresses []string
@@ -110,6 +112,9 @@ func (m *Mothership) checkSatellite(in *SatelliteInput) (key string, err error) 
 	if in.Engine != orrery.EngineEmbedded && in.Engine != orrery.EngineApache {
 		return "", orrery.InvalidField("/spec/engine", "%.80q is not an engine; there are %s and %s", in.Engine, orrery.EngineEmbedded, orrery.EngineApache)
 	}
+	if len(in.Substrate) > maxIDLength || len(in.Version) > maxIDLength {
+		return "", orrery.InvalidField("/spec/version", "the names of substrate and version are too long")
+	}
 	if err := CheckLabels(in.Labels); err != nil {
 		return "", err
 	}
@@ -173,6 +178,7 @@ func (t *transaction) register(in SatelliteInput, key string) (s orrery.Satellit
 		s = *known
 	}
 	s.Cloud, s.Region, s.Labels, s.Engine, s.Substrate, s.UpdatedAt = in.Cloud, in.Region, in.Labels, in.Engine, in.Substrate, t.now
+	s.Version, s.Capacity = in.Version, in.Capacity
 	r := orrery.Registration{IdentityRequest: in.IdentityRequest, AuthorityRequest: in.AuthorityRequest, DNSNames: in.DNSNames, IPAddresses: in.IPAddresses}
 	if s.Registration != nil {
 		r.Certificates = s.Registration.Certificates

@@ -70,6 +70,7 @@ var attempts = map[string]attempt{
 	"updateCertificateIdentityPool": {path: "/iam/v2/certificate-authorities/{authority}/identity-pools/{certificates}", body: `{"filter":"true"}`, stranger: []int{404}, powerless: []int{403, 404}},
 	"deleteCertificateIdentityPool": {path: "/iam/v2/certificate-authorities/{authority}/identity-pools/{certificates}", stranger: []int{404}, powerless: []int{403, 404}},
 	"listSatellites":                {stranger: []int{403}, powerless: []int{403}},
+	"createSatellite":               {body: `{"spec":{"cloud":"*","region":"*","engine":"embedded","substrate":"inproc"},"identity_request":"x","authority_request":"y"}`, stranger: []int{403}, powerless: []int{403}},
 	"getSatellite":                  {object: satelliteID, stranger: []int{403, 404}, powerless: []int{403, 404}},
 	"getRootAuthority":              {stranger: []int{403}, powerless: []int{403}},
 	"updateRootAuthority":           {body: `{"step":"TRUST"}`, stranger: []int{403}, powerless: []int{403}},
