@@ -32,6 +32,10 @@ type SatelliteConfig struct {
 	// API is the mothership's, with a key that may register satellites. It is needed at the first start, and where the
 	// certificates have run out; nil then is an error.
 	API *client.Client
+	// Engine, EngineCache and Progress are as in Config. Brokers of Apache Kafka and what is before them are processes of
+	// their own, which go on when the satellite ends.
+	Engine, EngineCache string
+	Progress            func(text string)
 	// Listen is a loopback address for health checks and metrics; "" is DefaultSatelliteListen. Port 0 becomes a port that
 	// is chosen once and stored.
 	Listen string
@@ -61,6 +65,7 @@ type Satellite struct {
 	*host
 	*worker
 	config     SatelliteConfig
+	hosted     hosted
 	enrolment  *enrolment
 	identity   pki.Reloader
 	monitoring net.Listener
@@ -77,10 +82,17 @@ const loopLink = "link"
 func OpenSatellite(ctx context.Context, config SatelliteConfig) (*Satellite, error) {
 	config.Listen, config.Host = cmp.Or(config.Listen, DefaultSatelliteListen), cmp.Or(config.Host, "127.0.0.1")
 	config.Lease = cmp.Or(config.Lease, orrery.DefaultLease)
-	s := &Satellite{host: newHost(ctx, config.Logger, loopSatellite, loopLink), config: config}
-	ctx, stop := context.WithTimeout(ctx, openTimeout)
+	hosted, err := hostedBy(config.Engine)
+	if err != nil {
+		return nil, err
+	}
+	s := &Satellite{host: newHost(ctx, config.Logger, loopSatellite, loopLink), config: config, hosted: hosted}
+	if err := s.host.open(ctx, s.openDirectory, s.installEngine); err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithTimeout(ctx, hosted.patience)
 	defer stop()
-	if err := s.host.open(ctx, s.openDirectory, s.enrol, s.openWorker, s.serveMonitoring, s.reachForLink); err != nil {
+	if err := s.host.open(ctx, s.enrol, s.openWorker, s.serveMonitoring, s.reachForLink); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -103,6 +115,9 @@ func (s *Satellite) openDirectory(context.Context) (err error) {
 	if err := s.directory.claim("satellite"); err != nil {
 		return err
 	}
+	if err := s.directory.chooseEngine(s.hosted); err != nil {
+		return err
+	}
 	if s.monitoring, err = s.directory.listenAPI(s.config.Listen); err != nil {
 		return err
 	}
@@ -110,12 +125,16 @@ func (s *Satellite) openDirectory(context.Context) (err error) {
 	return nil
 }
 
+func (s *Satellite) installEngine(ctx context.Context) error {
+	return s.hosted.install(ctx, s.config.EngineCache, s.config.Progress)
+}
+
 // about is what the satellite says of itself.
 func (s *Satellite) about() orrery.Satellite {
-	c, most := s.config.Capacity, capacity
+	c, most := s.config.Capacity, s.hosted.capacity
 	return orrery.Satellite{
 		Cloud: anyOf(s.config.Cloud), Region: anyOf(s.config.Region), Labels: s.config.Labels,
-		Engine: orrery.EngineEmbedded, Substrate: "inproc", Version: s.config.Version,
+		Engine: s.hosted.engine, Substrate: s.hosted.substrate, Version: s.config.Version,
 		Capacity: orrery.Capacity{
 			LogicalClusters: cmp.Or(c.LogicalClusters, most.LogicalClusters), Partitions: cmp.Or(c.Partitions, most.Partitions),
 			Connections: cmp.Or(c.Connections, most.Connections), Brokers: cmp.Or(c.Brokers, most.Brokers),
@@ -133,6 +152,7 @@ func (s *Satellite) openWorker(context.Context) error {
 	about := s.about()
 	about.ID = s.enrolment.ID
 	s.worker = &worker{host: s.host, config: workerConfig{
+		hosted: s.hosted, engineCache: s.config.EngineCache, progress: s.config.Progress,
 		about: about, lease: s.config.Lease, install: s.install, authority: authority, listen: s.config.Host, names: s.names(),
 		portFirst: s.config.KafkaPortFirst, portLast: s.config.KafkaPortLast,
 		identityProviderNetworks: s.config.IdentityProviderNetworks, identityProviderCAs: s.config.IdentityProviderCAs, login: s.config.Login,

@@ -121,6 +121,14 @@ func (s *Server) TLSURL() string {
 	return "https://" + s.tls.Addr().String()
 }
 
+// LinkAddress is where satellites reach the link, "" where none are taken.
+func (s *Server) LinkAddress() string {
+	if s.admission == nil {
+		return ""
+	}
+	return s.admission.address
+}
+
 // AdminKeyID is the id of the first administrator's Cloud API key.
 func (s *Server) AdminKeyID() string { return s.admin.keyID }
 

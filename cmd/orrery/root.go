@@ -60,7 +60,7 @@ func (p *program) rootCommand() *cobra.Command {
 			root.AddCommand(cmd)
 		}
 	}
-	add(groupRun, p.upCommand(), p.engineCommand())
+	add(groupRun, p.upCommand(), p.mothershipCommand(), p.engineCommand())
 	add(groupPart, p.gatewayCommand(), p.balancerCommand())
 	add(groupUse, p.kafkaCommand(), p.environmentCommand())
 	add(groupAccess, p.apiKeyCommand(), p.serviceAccountCommand(), p.roleBindingCommand(), p.identityProviderCommand(), p.identityPoolCommand(), p.certificateAuthorityCommand(), p.certificatePoolCommand(), p.userCommand(), p.organizationCommand())
@@ -103,7 +103,8 @@ func offline(cmd *cobra.Command) bool {
 	case "help", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd:
 		return true
 	}
-	return cmd.HasSubCommands() || cmd.Parent().Name() == "completion"
+	_, runs := cmd.Annotations[runsItself]
+	return cmd.HasSubCommands() && !runs || cmd.Parent().Name() == "completion"
 }
 
 // helpCommand is `orrery help COMMAND`.

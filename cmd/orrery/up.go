@@ -4,14 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/embedded"
 	"github.com/orrery-kafka/orrery/internal/engine"
 )
@@ -86,19 +84,15 @@ func (p *program) serverConfig(f upFlags) (embedded.Config, error) {
 	if s.Logger, err = newLogger(p.stderr, f.logLevel, f.logFormat); err != nil {
 		return s, err
 	}
-	if s.Dir = p.directory(); s.Dir == "" {
-		return s, usageError("name one with --dir", "there is no data directory: neither --dir nor ORRERY_DIR nor HOME is set")
-	}
-	if s.Dir, err = filepath.Abs(s.Dir); err != nil {
-		return s, usageError("", "--dir: %v", err)
-	}
-	return s, nil
+	s.Dir, err = p.dataDirectory()
+	return s, err
 }
 
 // upFacts are what a person, or a script, needs to know about a server that is up.
 type upFacts struct {
 	URL           string `json:"url"`
 	TLSURL        string `json:"tls_url,omitempty"`
+	Link          string `json:"link,omitempty"`
 	AdminKeyID    string `json:"admin_key_id"`
 	AdminEnvFile  string `json:"admin_env_file"`
 	CAFile        string `json:"ca_file"`
@@ -119,36 +113,7 @@ func (p *program) up(ctx context.Context, f upFlags) error {
 	if err != nil {
 		return err
 	}
-	config.Progress = func(text string) { p.note("%s", oneLine(text)) }
-	started := time.Now()
-	server, err := embedded.Open(ctx, config)
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return nil // ended while it was starting, which undoes itself
-	case err != nil:
-		return explainStart(err, config)
-	}
-	facts := upFacts{
-		URL: server.URL(), AdminKeyID: server.AdminKeyID(), AdminEnvFile: server.AdminEnvFile(), CAFile: server.CAFile(),
-		TLSURL: server.TLSURL(), DataDirectory: config.Dir, StartedIn: time.Since(started).Round(time.Millisecond).String(),
-	}
-	err = p.show(facts, func(w io.Writer) { p.writeUp(w, facts) })
-	if err == nil {
-		err = server.Wait(ctx)
-	}
-	if ctx.Err() != nil {
-		config.Logger.Info("stopping; a second signal ends the process at once")
-	}
-	patience := closing
-	if config.Engine == orrery.EngineApache {
-		patience = closingBrokers
-	}
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
-	defer cancel()
-	if closeErr := server.Close(ending); err == nil {
-		err = closeErr
-	}
-	return err
+	return p.serve(ctx, config, p.writeUp)
 }
 
 // writeUp says what is there and what to type next. The secret is not shown: a terminal is read by others.

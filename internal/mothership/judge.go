@@ -10,9 +10,9 @@ import (
 )
 
 // judge says how a satellite is. The messages hold nothing that changes with time alone, so that a fleet in which nothing
-// happens writes nothing. begun is when the mothership began to listen.
-func judge(r SatelliteReport, now, begun time.Time) []orrery.Condition {
-	found := []orrery.Condition{judgeLease(r, now, begun), judgeCertificates(r, now), judgeClusters(r), judgeCapacity(r)}
+// happens writes nothing.
+func judge(r SatelliteReport, now time.Time) []orrery.Condition {
+	found := []orrery.Condition{judgeLease(r, now), judgeCertificates(r, now), judgeClusters(r), judgeCapacity(r)}
 	ready := orrery.Condition{Type: orrery.ConditionReady, Status: orrery.True, Reason: "Ready", Message: "it runs what it is asked to"}
 	for _, c := range found[:3] { // a full one is ready
 		if c.Status != orrery.True {
@@ -31,13 +31,13 @@ func judge(r SatelliteReport, now, begun time.Time) []orrery.Condition {
 	return out
 }
 
-func judgeLease(r SatelliteReport, now, begun time.Time) orrery.Condition {
+func judgeLease(r SatelliteReport, now time.Time) orrery.Condition {
 	c := orrery.Condition{Type: orrery.ConditionLeaseCurrent, Status: orrery.True, Reason: "Renewed", Message: "it says again and again that it is there"}
 	before, known := orrery.FindCondition(r.Conditions, c.Type)
 	switch {
 	case now.Before(r.LeaseUntil):
 		return c
-	case now.Before(leaseEnd(r.LeaseUntil, begun)) && known:
+	case now.Before(r.LeaseEnd) && known:
 		return before // the mothership has just begun to listen
 	case r.LeaseUntil.IsZero() && r.ReportedAt.IsZero():
 		c.Status, c.Reason, c.Message = orrery.Unknown, "NeverHeardOf", "it has registered, and not reported yet"

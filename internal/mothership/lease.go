@@ -22,6 +22,8 @@ type fleet struct {
 	until map[string]time.Time
 	// leases are when the satellites that send leases have renewed theirs, by their own clocks.
 	leases map[string]time.Time
+	// heard are the satellites that have been heard of since the mothership began to listen.
+	heard map[string]bool
 	// watched are the satellites whose conditions are to be looked at; all: every one.
 	watched map[string]bool
 	all     bool
@@ -32,7 +34,7 @@ type fleet struct {
 }
 
 func newFleet() *fleet {
-	return &fleet{until: map[string]time.Time{}, leases: map[string]time.Time{}, watched: map[string]bool{}, all: true, reports: map[string]SatelliteReport{}}
+	return &fleet{until: map[string]time.Time{}, leases: map[string]time.Time{}, heard: map[string]bool{}, watched: map[string]bool{}, all: true, reports: map[string]SatelliteReport{}}
 }
 
 // lateness is by how much a lease is taken for a message that came late; one that is older than that is of a satellite
@@ -41,9 +43,10 @@ const lateness = time.Hour
 
 // renew notes a lease, or, where it is not a real one, what stands for it as long as there is none. It reports whether
 // that is news: the satellite had none, or has none any more.
-func (f *fleet) renew(id string, isLease bool, renewed, until, now time.Time) (news bool) {
+func (f *fleet) renew(id string, isLease, fresh bool, renewed, until, now time.Time) (news bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.heard[id] = f.heard[id] || fresh
 	last, leases := f.leases[id]
 	if leases && (!isLease || renewed.Before(last) && last.Sub(renewed) < lateness) {
 		return false
@@ -56,11 +59,20 @@ func (f *fleet) renew(id string, isLease bool, renewed, until, now time.Time) (n
 	return !known || now.Before(before) != now.Before(until)
 }
 
-// lease returns when a satellite's lease runs out; zero where it never had one.
-func (f *fleet) lease(id string) time.Time {
+// lease returns when a satellite's lease runs out, zero where it never had one, and when it counts as lost: one that was
+// not renewed since the mothership began to listen gets the time for it.
+func (f *fleet) lease(id string) (until, end time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.until[id]
+	return f.until[id], f.leaseEnd(id)
+}
+
+func (f *fleet) leaseEnd(id string) time.Time {
+	until, grace := f.until[id], f.since.Add(orrery.DefaultLease)
+	if !f.heard[id] && until.Before(grace) {
+		return grace
+	}
+	return until
 }
 
 // watch has satellites looked at by the monitor.
@@ -118,7 +130,7 @@ func (m *Mothership) takeLeases(messages []link.Message, fresh bool, now time.Ti
 		if old := lease.RenewedAt.Add(lasts); !fresh && old.Before(until) {
 			until = old
 		}
-		if m.fleet.renew(message.SatelliteID, message.Kind == orrery.ReportLease, lease.RenewedAt, until, now) {
+		if m.fleet.renew(message.SatelliteID, message.Kind == orrery.ReportLease, fresh, lease.RenewedAt, until, now) {
 			m.fleet.watch(message.SatelliteID)
 			news = true
 		}

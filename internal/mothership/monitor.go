@@ -18,6 +18,8 @@ type SatelliteReport struct {
 	orrery.Satellite
 	// LeaseUntil is when its lease runs out; zero: it has not been heard of since the start.
 	LeaseUntil time.Time
+	// LeaseEnd is when that counts: after a start of the mothership there is time to renew a lease.
+	LeaseEnd time.Time
 	// Use is what it runs, or was asked to run.
 	Use orrery.Capacity
 	// Clusters is how many physical clusters that is, and Unready those that are not Ready, by id.
@@ -31,7 +33,7 @@ func (m *Mothership) Fleet() []SatelliteReport {
 	defer m.fleet.mu.Unlock()
 	out := make([]SatelliteReport, 0, len(m.fleet.reports))
 	for id, r := range m.fleet.reports {
-		r.LeaseUntil = m.fleet.until[id]
+		r.LeaseUntil, r.LeaseEnd = m.fleet.until[id], m.fleet.leaseEnd(id)
 		out = append(out, r)
 	}
 	slices.SortFunc(out, func(a, b SatelliteReport) int { return strings.Compare(a.ID, b.ID) })
@@ -58,7 +60,7 @@ func (m *Mothership) MonitorStep(ctx context.Context, now time.Time) (next time.
 		})
 	})
 	if err == nil {
-		err = m.keepReports(ctx, now, reports, begun)
+		err = m.keepReports(ctx, now, reports)
 	}
 	if err != nil { // it is looked at again
 		for id := range ids {
@@ -74,7 +76,8 @@ func (m *Mothership) MonitorStep(ctx context.Context, now time.Time) (next time.
 
 // reportOn gathers what is known of a satellite.
 func (t *transaction) reportOn(s orrery.Satellite) (r SatelliteReport, err error) {
-	r = SatelliteReport{Satellite: s, LeaseUntil: t.m.fleet.lease(s.ID)}
+	r = SatelliteReport{Satellite: s}
+	r.LeaseUntil, r.LeaseEnd = t.m.fleet.lease(s.ID)
 	err = each(t.PSCs(), store.Where(store.SatelliteID, s.ID), func(psc orrery.PSC) error {
 		use, err := t.use(psc)
 		r.Use = placement.Add(r.Use, placement.Add(volumes(psc.Spec), placement.OnSatellite(use)))
@@ -88,7 +91,7 @@ func (t *transaction) reportOn(s orrery.Satellite) (r SatelliteReport, err error
 }
 
 // keepReports writes the conditions that have changed, and has certificates renewed.
-func (m *Mothership) keepReports(ctx context.Context, now time.Time, reports []SatelliteReport, begun time.Time) error {
+func (m *Mothership) keepReports(ctx context.Context, now time.Time, reports []SatelliteReport) error {
 	var failed []error
 	for _, r := range reports {
 		renewed, err := m.certify(ctx, now, r.Satellite)
@@ -98,7 +101,7 @@ func (m *Mothership) keepReports(ctx context.Context, now time.Time, reports []S
 		if renewed {
 			continue // which has it looked at again
 		}
-		conditions := judge(r, now, begun)
+		conditions := judge(r, now)
 		if before := r.Conditions; !slices.Equal(before, conditions) {
 			err := m.commit(ctx, now, func(t *transaction) error { return t.keepConditions(r.ID, conditions) })
 			if err != nil {
@@ -157,9 +160,9 @@ func (m *Mothership) due(id string, begun time.Time) (at time.Time) {
 		return begun // at once
 	}
 	if c, ok := orrery.FindCondition(r.Conditions, orrery.ConditionLeaseCurrent); ok && c.Status == orrery.True {
-		at = leaseEnd(m.fleet.until[id], begun)
+		at = m.fleet.leaseEnd(id)
 	}
-	if r.Registration != nil {
+	if r.Registration != nil && m.admission != nil {
 		if renewal := renewAt(r.Registration.Certificates); at.IsZero() || renewal.Before(at) {
 			at = renewal
 		}
@@ -183,15 +186,6 @@ func (m *Mothership) nextDue(now, begun time.Time) (next time.Time) {
 
 // monitorPause is the least time between two steps that only time has made due.
 const monitorPause = time.Second
-
-// leaseEnd is when a lease counts as lost. One that was renewed before a restart of the mothership gets the time to be
-// renewed again.
-func leaseEnd(until, begun time.Time) time.Time {
-	if grace := begun.Add(orrery.DefaultLease); until.Before(grace) {
-		return grace
-	}
-	return until
-}
 
 // lost says why nothing new may be put on a satellite; "" where it may.
 func lost(s orrery.Satellite) string {

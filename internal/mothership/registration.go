@@ -226,9 +226,10 @@ func (t *transaction) wantedCertificates(id string) (string, any, error) {
 	return id, s.Registration.Certificates, nil
 }
 
-// certify has the certificates of a satellite signed anew where they are due, and reports whether they were.
+// certify has the certificates of a satellite signed anew where they are due, and reports whether they were. The first
+// ones are signed when it registers.
 func (m *Mothership) certify(ctx context.Context, now time.Time, s orrery.Satellite) (bool, error) {
-	if m.admission == nil || s.Registration == nil || !certificatesDue(s.Registration.Certificates, m.admission.Signer(), now) {
+	if m.admission == nil || s.Registration == nil || s.Registration.Certificates.Identity == "" || !certificatesDue(s.Registration.Certificates, m.admission.Signer(), now) {
 		return false, nil
 	}
 	certificates, err := m.admission.Certify(s.ID, *s.Registration, now)

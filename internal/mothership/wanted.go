@@ -115,8 +115,11 @@ func (t *transaction) wantedBinding(id string) (string, any, error) {
 	return "", nil, nil
 }
 
-// satelliteOf returns where a physical cluster is, for good.
+// satelliteOf returns where a physical cluster is, for good; what is for a satellite itself is there.
 func (t *transaction) satelliteOf(pscID string) (string, error) {
+	if orrery.HasPrefix(pscID, orrery.PrefixSatellite) {
+		return pscID, nil
+	}
 	psc, err := t.PSCs().Get(pscID)
 	return psc.SatelliteID, err
 }

@@ -103,12 +103,19 @@ type cluster struct{ id, environment, bootstrap, rest string }
 // createCluster creates a cluster and waits until it is PROVISIONED.
 func (s *server) createCluster(name string, config object) cluster {
 	s.t.Helper()
-	environment := s.environment()
+	id, environment := s.askForCluster(name, "us-east-1", config)
+	return s.waitCluster(id, environment)
+}
+
+// askForCluster creates a cluster in a region without waiting for it.
+func (s *server) askForCluster(name, region string, config object) (id, environment string) {
+	s.t.Helper()
+	environment = s.environment()
 	made := s.must(http.StatusAccepted, "POST", "/cmk/v2/clusters", object{"spec": object{
-		"display_name": name, "availability": "SINGLE_ZONE", "cloud": "AWS", "region": "us-east-1",
+		"display_name": name, "availability": "SINGLE_ZONE", "cloud": "AWS", "region": region,
 		"config": config, "environment": object{"id": environment},
 	}})
-	return s.waitCluster(made["id"].(string), environment)
+	return made["id"].(string), environment
 }
 
 func (s *server) waitCluster(id, environment string) cluster {

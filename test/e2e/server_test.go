@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// server is one run of `orrery up`.
+// server is one run of `orrery up`, or of another role.
 type server struct {
 	t       *testing.T
 	dir     string
@@ -94,11 +94,17 @@ func start(t *testing.T, dir string, flags ...string) *server {
 // launch runs `orrery up` on dir without waiting.
 func launch(t *testing.T, dir string, flags ...string) *server {
 	t.Helper()
-	arguments := append([]string{"up", "--dir", dir, "--listen", "127.0.0.1:0", "--kafka-ports", "0-0"}, flags...)
-	s := &server{t: t, dir: dir, command: exec.Command(binary, arguments...), output: &output{}, exited: make(chan error, 1), flags: flags}
-	s.patient = slices.Contains(flags, engineKafka)
+	s := launchRole(t, dir, append([]string{"up", "--dir", dir, "--listen", "127.0.0.1:0", "--kafka-ports", "0-0"}, flags...))
+	s.flags, s.patient = flags, slices.Contains(flags, engineKafka)
+	return s
+}
+
+// launchRole runs a role of the program on dir without waiting.
+func launchRole(t *testing.T, dir string, arguments []string, environ ...string) *server {
+	t.Helper()
+	s := &server{t: t, dir: dir, command: exec.Command(binary, arguments...), output: &output{}, exited: make(chan error, 1)}
 	s.command.Stdout, s.command.Stderr = s.output, s.output
-	s.command.Env = cleanEnvironment()
+	s.command.Env = append(cleanEnvironment(), environ...)
 	if err := s.command.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +113,7 @@ func launch(t *testing.T, dir string, flags ...string) *server {
 		s.command.Process.Kill()
 		<-s.exited
 		if t.Failed() {
-			t.Logf("output of orrery up:\n%s", s.output)
+			t.Logf("output of orrery %s:\n%s", arguments[0], s.output)
 		}
 	})
 	return s
