@@ -446,9 +446,13 @@ func TestClient(t *testing.T) {
 		physical.Status.PublishedGeneration != physical.Generation || len(physical.Status.Brokers) != 3 {
 		t.Fatalf("got %+v", physical)
 	}
-	satellite, err := c.GetSatellite(ctx, satelliteID)
-	p.must(err)
-	if satellite.Spec.Substrate != "inproc" || len(satellite.Status.Conditions) != 1 {
+	var satellite wire.Satellite
+	poll.Until(t, "the satellite's conditions", func() bool { // which its monitor finds in its own time
+		satellite, err = c.GetSatellite(ctx, satelliteID)
+		p.must(err)
+		return len(satellite.Status.Conditions) == 5
+	})
+	if satellite.Spec.Substrate != "inproc" || satellite.Status.Conditions[0].Type != orrery.ConditionReady {
 		t.Fatalf("got %+v", satellite)
 	}
 	counts := map[string]int{}
