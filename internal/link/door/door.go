@@ -1,7 +1,7 @@
-// Package door lets satellites of other hosts to the link where the control plane's Kafka is the embedded engine, which
-// has neither a port nor ACLs: TLS with a client certificate for each connection, and of Kafka's protocol only what an
-// end of the link needs, each request checked against what the certificate's name may do. Apache Kafka does this by
-// itself, with its own listener and ACLs.
+// Package door lets satellites to the link: it stands before the control plane's own broker, which nobody else reaches.
+// It takes TLS with a client certificate for each connection, and of Kafka's protocol only what an end of the link
+// needs, each request checked against what the certificate's name may do. So it is the same before the embedded engine,
+// which has neither a port nor ACLs, and before Apache Kafka, where it comes in by the PLATFORM listener.
 //
 // One request of a connection is in work at a time. What is refused is answered as a broker does; what cannot be
 // understood ends the connection.

@@ -18,23 +18,32 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/orrery-kafka/orrery/internal/kafkatest"
+	"github.com/orrery-kafka/orrery/internal/link"
 	"github.com/orrery-kafka/orrery/internal/link/door"
 	"github.com/orrery-kafka/orrery/internal/link/kafka"
 	"github.com/orrery-kafka/orrery/internal/link/linktest"
 	"github.com/orrery-kafka/orrery/internal/pki"
+	"github.com/orrery-kafka/orrery/internal/poll"
 )
 
-// house is a real embedded engine with a door before it. The mothership is inside.
+// house is a real broker with a door before it. The mothership is inside.
 type house struct {
-	*kafkatest.Durable
+	broker  string // HOST:PORT
+	inside  func(ctx context.Context, network, address string) (net.Conn, error)
 	address string
 	root    *pki.Authority // of what the door presents
 	clients *pki.Authority // of who comes
 }
 
+// start puts a door before the embedded engine.
 func start(t *testing.T) *house {
 	t.Helper()
-	h := &house{Durable: kafkatest.StartDurable(t, 1)}
+	engine := kafkatest.StartDurable(t, 1)
+	return build(t, &house{broker: engine.ListenAddrs()[0], inside: engine.Dial})
+}
+
+func build(t *testing.T, h *house) *house {
+	t.Helper()
 	dir := t.TempDir()
 	var err error
 	if h.root, err = pki.OpenRoot(filepath.Join(dir, "root"), time.Now()); err != nil {
@@ -55,7 +64,7 @@ func start(t *testing.T) *house {
 	}
 	h.address = listener.Addr().String()
 	d, err := door.New(door.Config{
-		Dial:       func(ctx context.Context) (net.Conn, error) { return h.Dial(ctx, "tcp", h.ListenAddrs()[0]) },
+		Dial:       func(ctx context.Context) (net.Conn, error) { return h.inside(ctx, "tcp", h.broker) },
 		Advertised: h.address, Certificate: reloader.GetCertificate, Clients: h.clients.Root(),
 		Admitted: func(id string) bool { return strings.HasPrefix(id, "sat-") }, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
@@ -95,7 +104,7 @@ func (h *house) identity(t *testing.T, authority *pki.Authority, name string) *t
 
 func (h *house) OpenMothership(t *testing.T, arrived func(), satelliteIDs ...string) linktest.End {
 	t.Helper()
-	end, err := kafka.OpenMothership(t.Context(), kafka.Config{Seeds: h.ListenAddrs(), Dial: h.Dial, Arrived: arrived}, satelliteIDs...)
+	end, err := kafka.OpenMothership(t.Context(), kafka.Config{Seeds: []string{h.broker}, Dial: h.inside, Arrived: arrived}, satelliteIDs...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +129,7 @@ func (h *house) Append(t *testing.T, status bool, satelliteID string, key, value
 	if status {
 		topic = "status." + satelliteID
 	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(h.ListenAddrs()...), kgo.Dialer(h.Dial), kgo.ProducerBatchMaxBytes(2<<20), kgo.ProducerBatchCompression(kgo.ZstdCompression()))
+	client, err := kgo.NewClient(kgo.SeedBrokers(h.broker), kgo.Dialer(h.inside), kgo.ProducerBatchMaxBytes(2<<20), kgo.ProducerBatchCompression(kgo.ZstdCompression()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,10 +144,49 @@ func TestLink(t *testing.T) {
 	linktest.Run(t, func(t *testing.T) linktest.Link { return start(t) })
 }
 
+// TestApacheKafka: the same before Apache Kafka, with less of the suite, for each start of it takes seconds.
+func TestApacheKafka(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts Apache Kafka")
+	}
+	brokers := kafkatest.Start(t, kafkatest.Apache, kafkatest.Options{})
+	h := build(t, &house{broker: brokers.Brokers[0].Address, inside: (&net.Dialer{}).DialContext})
+	mothership, satellite := h.OpenMothership(t, nil, "sat-1", "sat-2"), h.OpenSatellite(t, nil, "sat-2")
+	down := link.Message{Version: link.WireVersion, Kind: "psc", ID: "pkc-1", Content: []byte(`{"brokers":3}`)}
+	if err := mothership.Send(t.Context(), "sat-2", []link.Message{down}); err != nil {
+		t.Fatal(err)
+	}
+	arrives(t, satellite, "pkc-1")
+	up := link.Message{Version: link.WireVersion, Kind: "psc", ID: "pkc-2", Content: []byte(`{"applied":true}`)}
+	if err := satellite.Send(t.Context(), "sat-2", []link.Message{up}); err != nil {
+		t.Fatal(err)
+	}
+	arrives(t, mothership, "pkc-2")
+	refusesOthers(t, h)
+}
+
+// arrives waits for a message of an id.
+func arrives(t *testing.T, end link.Receiver, id string) {
+	t.Helper()
+	poll.Until(t, id+" to arrive", func() bool {
+		messages, err := end.Receive(t.Context(), 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(messages) == 1 && messages[0].ID == id
+	})
+}
+
 // TestEachItsOwn: an identity gets nothing of another's topics, whatever it asks, and learns nothing of them.
 func TestEachItsOwn(t *testing.T) {
 	h := start(t)
 	h.OpenMothership(t, nil, "sat-1", "sat-2")
+	refusesOthers(t, h)
+}
+
+// refusesOthers asks as sat-2 for what is sat-1's.
+func refusesOthers(t *testing.T, h *house) {
+	t.Helper()
 	config := h.identity(t, h.clients, "sat-2")
 	client, err := kgo.NewClient(kgo.SeedBrokers(h.address), kgo.DialTLSConfig(config), kgo.DisableFetchSessions(), kgo.RequestRetries(0))
 	if err != nil {
@@ -268,7 +316,7 @@ func TestWhoMayCome(t *testing.T) {
 	h.OpenSatellite(t, nil, "sat-1")
 }
 
-// TestCertificateFileOfASatellite: what a satellite's own authority signs is nobody at the link.
+// TestAnAuthorityOfASatelliteMakesNobody: what a satellite's own authority signs is nobody at the link.
 func TestAnAuthorityOfASatelliteMakesNobody(t *testing.T) {
 	h := start(t)
 	key, request, err := pki.NewRequest()
