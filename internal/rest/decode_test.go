@@ -79,6 +79,8 @@ func FuzzDecode(f *testing.F) {
 		fuzzDecode[wire.CertificatePool](t, body)
 		fuzzDecode[wire.CertificatePoolUpdate](t, body)
 		fuzzDecode[wire.RootAuthorityUpdate](t, body)
+		fuzzDecode[wire.SatelliteRegistration](t, body)
+		fuzzDecode[wire.PhysicalClusterUpdate](t, body)
 	})
 }
 
@@ -113,7 +115,7 @@ func TestEveryBodyIsFuzzed(t *testing.T) {
 		reflect.TypeFor[wire.RoleBinding](): true, reflect.TypeFor[wire.IdentityProvider](): true, reflect.TypeFor[wire.IdentityProviderUpdate](): true,
 		reflect.TypeFor[wire.IdentityPool](): true, reflect.TypeFor[wire.IdentityPoolUpdate](): true,
 		reflect.TypeFor[wire.CertificateAuthorityInput](): true, reflect.TypeFor[wire.CertificatePool](): true, reflect.TypeFor[wire.CertificatePoolUpdate](): true, reflect.TypeFor[wire.RootAuthorityUpdate](): true,
-		reflect.TypeFor[wire.SatelliteRegistration](): true,
+		reflect.TypeFor[wire.SatelliteRegistration](): true, reflect.TypeFor[wire.PhysicalClusterUpdate](): true,
 	}
 	for _, r := range (&server{}).routes() {
 		if r.request != nil && !fuzzed[r.request] {
