@@ -50,7 +50,7 @@ const maxAnswer = 1 << 20
 // exchange sends one request of a version without tagged fields over a new connection, and returns the lifetime of the
 // certificate that was shown.
 func (n *node) exchange(ctx context.Context, port int, request kmsg.Request, response kmsg.Response) (lifetime, error) {
-	conn, err := n.cluster.dialTLS(ctx, "tcp", n.substrate.ports.Address(port))
+	conn, err := n.cluster.dialTLS(ctx, "tcp", n.substrate.private.Address(port))
 	if err != nil {
 		return lifetime{}, err
 	}

@@ -77,7 +77,7 @@ func (n *node) issuePlatform() error {
 
 // issueStore writes a key store in PEM: the key, and then the chain.
 func (n *node) issueStore(file string, peer pki.Peer) error {
-	peer.Unit, peer.Names = n.id, n.substrate.config.Names
+	peer.Unit, peer.Names = n.id, pki.Loopback()
 	certificate, err := n.cluster.ca.IssuePeer(peer, n.substrate.config.Now())
 	if err != nil {
 		return err
@@ -92,7 +92,7 @@ const takeTimeout = 30 * time.Second
 func (n *node) takeCertificate(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, takeTimeout, errors.New("it does not answer"))
 	defer cancel()
-	address := n.substrate.ports.Address(n.record.PlatformPort)
+	address := n.substrate.private.Address(n.record.PlatformPort)
 	client, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.Dialer(n.cluster.dial))
 	if err != nil {
 		return err

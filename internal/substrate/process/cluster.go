@@ -199,7 +199,7 @@ func (c *cluster) seeds() []string {
 	var seeds []string
 	for _, n := range c.record.Nodes {
 		if n.isBroker() {
-			seeds = append(seeds, c.substrate.ports.Address(n.PlatformPort))
+			seeds = append(seeds, c.substrate.private.Address(n.PlatformPort))
 		}
 	}
 	return seeds

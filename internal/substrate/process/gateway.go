@@ -97,7 +97,7 @@ func (c *cluster) prepareGateway(n int32, dir string) error {
 		return err
 	}
 	i, _ := c.record.find(n)
-	r, endpoint, address := c.record.Nodes[i], c.record.Endpoints.Brokers[n], c.substrate.ports.Address
+	r, endpoint, address := c.record.Nodes[i], c.record.Endpoints.Brokers[n], c.substrate.private.Address
 	seeds := slices.DeleteFunc(c.seeds(), func(seed string) bool { return seed == address(r.PlatformPort) })
 	file := GatewayFile{
 		PhysicalClusterID: c.id, Node: n, Engine: c.record.Spec.Engine, Version: c.record.Spec.Version,

@@ -147,7 +147,7 @@ func TestRefusedSpecs(t *testing.T) {
 		"spec says 2":      func(s *orrery.PSCSpec) { s.Controllers = 2 },
 		"is not known":     func(s *orrery.PSCSpec) { s.Version = "1.0" },
 		"the platform's":   func(s *orrery.PSCSpec) { s.Configuration = map[string]string{"Super.Users": "User:ANONYMOUS"} },
-		"needs 14 ports":   func(s *orrery.PSCSpec) { s.Brokers = 3 },
+		"needs 9 ports":    func(s *orrery.PSCSpec) { s.Brokers = 3 },
 		"cannot run as pr": func(s *orrery.PSCSpec) { s.Engine = orrery.EngineEmbedded },
 	} {
 		bad := spec(1, true)

@@ -81,6 +81,21 @@ func (s *Substrate) reserved() map[int]bool {
 	return reserved
 }
 
+// choose picks ports for brokers' own listeners, and for what clients connect to. The caller holds the lock.
+func (s *Substrate) choose(public, private int) (forBrokers, forClients []int, err error) {
+	reserved := s.reserved()
+	if public > 0 {
+		if forClients, err = s.ports.Choose(public, reserved); err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, port := range forClients {
+		reserved[port] = true
+	}
+	forBrokers, err = s.private.Choose(private, reserved)
+	return forBrokers, forClients, err
+}
+
 // newRecord chooses all that is chosen once. The caller holds the lock.
 func (s *Substrate) newRecord(id string, spec orrery.PSCSpec) (record, error) {
 	r := record{Record: book.Record{Format: book.Format, ID: id, Spec: cloneSpec(spec), CreatedAt: s.config.Now().UTC()}}
@@ -103,14 +118,13 @@ func (s *Substrate) newRecord(id string, spec orrery.PSCSpec) (record, error) {
 	for _, n := range r.Nodes {
 		private += len(n.wantedPorts(spec))
 	}
-	ports, err := s.ports.Choose(public+private, s.reserved())
+	ports, own, err := s.choose(public, private)
 	if err != nil {
 		return record{}, err
 	}
 	if spec.Gateways {
-		r.Endpoints = s.ports.Endpoints(ports[:public])
+		r.Endpoints = s.ports.Endpoints(own)
 	}
-	ports = ports[public:]
 	for i := range r.Nodes {
 		if ports, err = r.Nodes[i].take(spec, ports); err != nil {
 			return record{}, err
@@ -169,13 +183,12 @@ func (c *cluster) addBroker(action substrate.Action) error {
 	}
 	s, spec := c.substrate, c.record.Spec
 	added := nodeRecord{Node: action.Node}
-	private := len(added.wantedPorts(spec))
-	count := private
+	public := 0
 	if spec.Gateways {
-		count++
+		public = 1
 	}
 	s.mu.Lock()
-	ports, err := s.ports.Choose(count, s.reserved())
+	ports, own, err := s.choose(public, len(added.wantedPorts(spec)))
 	if err == nil {
 		_, err = added.take(spec, ports)
 	}
@@ -183,7 +196,7 @@ func (c *cluster) addBroker(action substrate.Action) error {
 	if err == nil {
 		changed.Nodes = slices.Insert(slices.Clone(changed.Nodes), next, added)
 		if spec.Gateways {
-			endpoint := orrery.BrokerEndpoint{Node: action.Node, Host: s.ports.Host, Port: int32(ports[private])}
+			endpoint := orrery.BrokerEndpoint{Node: action.Node, Host: s.ports.Host, Port: int32(own[0])}
 			changed.Endpoints.Brokers = append(slices.Clone(changed.Endpoints.Brokers), endpoint)
 		}
 		err = c.change(changed)

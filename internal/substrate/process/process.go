@@ -40,7 +40,7 @@ import (
 type Config struct {
 	// Dir holds one directory for each physical cluster. It is locked while the substrate is open.
 	Dir string
-	// Host is the address that everything listens on; default 127.0.0.1.
+	// Host is the address that gateways and balancers listen on; default 127.0.0.1. Brokers always listen on that.
 	Host string
 	// PortsFrom and PortsTo are the range, both ends included, that addresses are chosen from; both 0: by the system. A
 	// broker needs four ports at most, a cluster two more.
@@ -70,9 +70,11 @@ type Config struct {
 
 // Substrate runs physical clusters as processes of this host.
 type Substrate struct {
-	config        Config
-	book          *book.Book
-	ports         book.Ports
+	config Config
+	book   *book.Book
+	ports  book.Ports
+	// private is where the brokers' own listeners are: only this host's processes connect to them.
+	private       book.Ports
 	authority     atomic.Pointer[pki.Authority]
 	installations installations
 	ctx           context.Context
@@ -85,6 +87,8 @@ type Substrate struct {
 }
 
 var _ substrate.Substrate = (*Substrate)(nil)
+
+const loopback = "127.0.0.1"
 
 var errClosed = errors.New("the substrate is closed")
 
@@ -102,7 +106,9 @@ func New(config Config) (*Substrate, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Substrate{config: config, book: opened, ports: ports, clusters: map[string]*cluster{}}
+	private := ports
+	private.Host = loopback
+	s := &Substrate{config: config, book: opened, ports: ports, private: private, clusters: map[string]*cluster{}}
 	s.installations = installations{install: config.Install, byVersion: map[string]*installation{}, changed: s.changedAll}
 	s.authority.Store(config.Authority)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -115,7 +121,7 @@ func New(config Config) (*Substrate, error) {
 // complete fills in what is not said.
 func (c *Config) complete() error {
 	if c.Host == "" {
-		c.Host = "127.0.0.1"
+		c.Host = loopback
 	}
 	if len(c.Names.DNS)+len(c.Names.IPs) == 0 {
 		c.Names = pki.Loopback()

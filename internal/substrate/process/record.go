@@ -119,7 +119,7 @@ func (c *cluster) voters() []engine.Voter {
 	var voters []engine.Voter
 	for _, n := range c.record.Nodes {
 		if n.Founder {
-			voters = append(voters, engine.Voter{NodeID: n.Node, DirectoryID: n.DirectoryID, Address: c.substrate.ports.Address(n.ControllerPort)})
+			voters = append(voters, engine.Voter{NodeID: n.Node, DirectoryID: n.DirectoryID, Address: c.substrate.private.Address(n.ControllerPort)})
 		}
 	}
 	return voters
@@ -130,7 +130,7 @@ func (c *cluster) controllers() []engine.Voter {
 	var all []engine.Voter
 	for _, n := range c.record.Nodes {
 		if n.isController() {
-			all = append(all, engine.Voter{NodeID: n.Node, DirectoryID: n.DirectoryID, Address: c.substrate.ports.Address(n.ControllerPort)})
+			all = append(all, engine.Voter{NodeID: n.Node, DirectoryID: n.DirectoryID, Address: c.substrate.private.Address(n.ControllerPort)})
 		}
 	}
 	return all

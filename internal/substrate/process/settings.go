@@ -12,7 +12,7 @@ import (
 	"github.com/orrery-kafka/orrery/internal/engine"
 )
 
-// The listeners of a node, all on the host's address.
+// The listeners of a node, all on loopback.
 const (
 	listenerTenant     = "TENANT"     // tenants' requests of the gateway beside it: SASL PLAIN, loopback only
 	listenerPlatform   = "PLATFORM"   // TLS with client certificates: brokers, gateways' own requests, satellite and operator
@@ -33,7 +33,7 @@ const (
 
 // server is the configuration of a node with a spec.
 func (c *cluster) server(n nodeRecord, spec orrery.PSCSpec) engine.Server {
-	address := c.substrate.ports.Address
+	address := c.substrate.private.Address
 	trusted := filepath.Join("..", authorityDir, "ca.pem")
 	controller := engine.Listener{Name: listenerController, Protocol: "SSL", KeyStore: quorumStore, TrustStore: trusted}
 	server := engine.Server{

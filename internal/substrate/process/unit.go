@@ -253,7 +253,7 @@ func (u *unit) heard(err error) bool {
 // over notes that the process has ended.
 func (u *unit) over(process *detached.Process) {
 	why := process.Ended()
-	if u.explain != nil {
+	if u.explain != nil && !strings.Contains(why, "signal") { // what was killed had no reason of its own
 		if more := u.explain(); more != "" {
 			why += ": " + more
 		}
