@@ -30,7 +30,7 @@ func TestPeers(t *testing.T) {
 		return c
 	}
 	server := issue(ours, pki.Peer{CommonName: "broker", Unit: "pkc-a", Names: pki.Loopback(), Lifetime: 10 * 365 * 24 * time.Hour})
-	if life := server.Expires.Sub(time.Now()); life < 9*365*24*time.Hour {
+	if life := time.Until(server.Expires); life < 9*365*24*time.Hour {
 		t.Errorf("it lives for %s", life)
 	}
 	if got := server.TLS.Leaf.Subject.String(); got != "CN=broker,OU=pkc-a,O=Orrery" {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -55,7 +54,7 @@ func (n *node) exchange(ctx context.Context, port int, request kmsg.Request, res
 		return lifetime{}, err
 	}
 	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	if err := roundTrip(conn, request, response); err != nil {
 		return lifetime{}, err
 	}
