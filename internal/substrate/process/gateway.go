@@ -77,7 +77,7 @@ func (c *cluster) startGateway(n int32) error {
 
 // startRole starts this program in a role.
 func (c *cluster) startRole(u *unit, role, file string) error {
-	attempt, found, err := u.begin(isStarting)
+	attempt, found, err := u.begin(isStarting, false)
 	if err != nil || !found {
 		return err
 	}

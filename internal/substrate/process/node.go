@@ -115,7 +115,7 @@ func (n *node) start(spec orrery.PSCSpec) error {
 		return orrery.Errorf(orrery.Unavailable, "%s of %s: %s", n.name, n.id, storageLost)
 	}
 	wanted := n.substrate.installations.get(n.substrate.ctx, spec.Version, &n.substrate.watching)
-	attempt, found, err := n.begin(isStarting)
+	attempt, found, err := n.begin(isStarting, n.differs(spec))
 	if err != nil || !found {
 		return err
 	}
@@ -135,6 +135,13 @@ func (n *node) start(spec orrery.PSCSpec) error {
 		n.changed()
 	})
 	return nil
+}
+
+// differs reports whether a spec starts the node otherwise than it was started last.
+func (n *node) differs(spec orrery.PSCSpec) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.note.Version != spec.Version || !maps.Equal(n.note.Configuration, spec.Configuration)
 }
 
 func (n *node) setInstalling(attempt int, version string, wanted *installation) {

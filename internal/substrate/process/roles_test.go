@@ -71,6 +71,7 @@ func TestControllerOfItsOwn(t *testing.T) {
 	await(t, s, "the wrong setting to be told", func(o substrate.Observed) bool {
 		return !o.Brokers[0].Starting && strings.Contains(o.Brokers[0].Message, "log.retention.ms")
 	})
+	untilRefused(t, s, wrong)
 	wanted.Version = engine.DefaultVersion
 	do(t, s, "pkc-a", substrate.StartBroker, 0, wanted)
 	await(t, s, "the upgraded broker", func(o substrate.Observed) bool {
@@ -87,6 +88,21 @@ func TestControllerOfItsOwn(t *testing.T) {
 	defer client.Close()
 	if _, err := kadm.NewClient(client).CreateTopic(t.Context(), 1, 1, nil, "records"); err != nil {
 		t.Error(err)
+	}
+}
+
+// untilRefused starts a broker that ends at once again and again, until the substrate asks for a pause.
+func untilRefused(t *testing.T, s *process.Substrate, wrong orrery.PSCSpec) {
+	t.Helper()
+	for end := time.Now().Add(startPatience); ; {
+		err := s.Do(t.Context(), "pkc-a", substrate.Action{Verb: substrate.StartBroker, Spec: wrong})
+		if orrery.ErrorCode(err) == orrery.Unavailable && strings.Contains(err.Error(), "in a row") && strings.Contains(err.Error(), "log.retention.ms") {
+			return
+		}
+		if err != nil || time.Now().After(end) {
+			t.Fatalf("no pause was asked for: %v", err)
+		}
+		await(t, s, "it to end again", func(o substrate.Observed) bool { return !o.Brokers[0].Starting })
 	}
 }
 

@@ -49,6 +49,9 @@ type unit struct {
 	message string
 	// attempt counts starts, so that one that waits sees that it is not wanted any more.
 	attempt int
+	// crashes counts starts in a row that ended by themselves before requests were taken, and crashed is when the last did.
+	crashes int
+	crashed time.Time
 	// gone is closed when the process has ended and that can be observed; nil: there is none.
 	gone chan struct{}
 }
@@ -83,19 +86,32 @@ func (u *unit) began() bool {
 func (u *unit) changed() { u.substrate.config.Changed(u.id) }
 
 // begin claims the next start. It returns false where there is nothing to start, and an error while the last process has
-// not ended yet.
-func (u *unit) begin(message string) (attempt int, found bool, err error) {
+// not ended yet, or ended so soon that the next one has to wait. changed says that it is to be started otherwise than it
+// was: that may help, so it does not wait.
+func (u *unit) begin(message string, changed bool) (attempt int, found bool, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if changed && u.phase == stopped {
+		u.crashes = 0
+	}
 	switch u.phase {
 	case starting, running:
 		return 0, false, nil
 	case stopping:
 		return 0, false, orrery.Errorf(orrery.Unavailable, "%s of %s is still on its way to its end", u.name, u.id)
 	}
+	if wait := crashPause(u.crashes) - time.Since(u.crashed); u.crashes > 0 && wait > 0 {
+		return 0, false, orrery.Errorf(orrery.Unavailable, "%s of %s ended by itself before it took requests, %d times in a row, and is started again after a pause: %s", u.name, u.id, u.crashes, u.message)
+	}
 	u.attempt++
 	u.phase, u.message = starting, message
 	return u.attempt, true, nil
+}
+
+// crashPause is how long a start waits after a number of others that failed: a second, and twice as long each time, up to
+// a minute.
+func crashPause(crashes int) time.Duration {
+	return min(time.Second<<min(max(crashes-1, 0), 6), time.Minute)
 }
 
 // wanted reports whether a start is still wanted.
@@ -238,7 +254,7 @@ func (u *unit) heard(err error) bool {
 	before := u.phase
 	switch {
 	case err == nil && u.phase == starting:
-		u.phase, u.message = running, ""
+		u.phase, u.message, u.crashes = running, "", 0
 	case err != nil && u.phase == running:
 		u.phase, u.message = starting, isStarting
 	}
@@ -260,8 +276,11 @@ func (u *unit) over(process *detached.Process) {
 	}
 	u.mu.Lock()
 	onPurpose := u.phase == stopping
-	if onPurpose {
-		why = stoppedOnDemand
+	switch {
+	case onPurpose:
+		why, u.crashes = stoppedOnDemand, 0
+	case u.phase == starting:
+		u.crashes, u.crashed = u.crashes+1, time.Now()
 	}
 	u.phase, u.message, u.process = stopped, shorten(why), nil
 	gone := u.gone
