@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orrery-kafka/orrery/internal/kafkatest"
 	"github.com/orrery-kafka/orrery/internal/substrate/process"
 	"github.com/orrery-kafka/orrery/internal/substrate/substratetest"
 )
@@ -58,7 +59,7 @@ func TestConformance(t *testing.T) {
 	substratetest.Suite{
 		Open: func(t *testing.T, dir string) substratetest.Opened {
 			if _, known := ranges[dir]; !known {
-				from, to := portSlot(t)
+				from, to := kafkatest.PortRange(t)
 				ranges[dir] = [2]int{from, to}
 			}
 			c := config(t, dir, ranges[dir][0], ranges[dir][1])

@@ -12,6 +12,7 @@ import (
 
 	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/engine"
+	"github.com/orrery-kafka/orrery/internal/kafkatest"
 	"github.com/orrery-kafka/orrery/internal/poll"
 	"github.com/orrery-kafka/orrery/internal/substrate"
 	"github.com/orrery-kafka/orrery/internal/substrate/process"
@@ -35,7 +36,7 @@ func observe(t *testing.T, s *process.Substrate, id string) substrate.Observed {
 
 // A version that has to be fetched first holds nobody up: the broker is on its way, and says what it waits for.
 func TestInstallationIsAwaited(t *testing.T) {
-	from, to := portSlot(t)
+	from, to := kafkatest.PortRange(t)
 	c := config(t, t.TempDir(), from, to)
 	attempts, outcome := make(chan string), make(chan error)
 	c.Install = func(ctx context.Context, version string, progress io.Writer) (engine.Installation, error) {
@@ -107,7 +108,7 @@ func TestDamageStaysWithItsCluster(t *testing.T) {
 		"no authority":          {"ca/ca.pem", "", "restore"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			from, to := portSlot(t)
+			from, to := kafkatest.PortRange(t)
 			c := config(t, t.TempDir(), from, to)
 			s := open(t, c)
 			do(t, s, "pkc-a", substrate.Create, 0, spec(1, true))
@@ -141,7 +142,7 @@ func TestDamageStaysWithItsCluster(t *testing.T) {
 }
 
 func TestRefusedSpecs(t *testing.T) {
-	from, _ := portSlot(t)
+	from, _ := kafkatest.PortRange(t)
 	s := open(t, config(t, t.TempDir(), from, from+10))
 	for want, change := range map[string]func(*orrery.PSCSpec){
 		"spec says 2":      func(s *orrery.PSCSpec) { s.Controllers = 2 },

@@ -132,35 +132,6 @@ func runBalancer(ctx context.Context, path string) error {
 	return serveAdmin(ctx, file.Admin)
 }
 
-// slotPorts is how many ports a test process has, of those that the system gives to nobody by itself.
-const (
-	slotPorts, firstSlotPort, slots = 100, 12_000, 190
-)
-
-// portSlot takes a range of ports that no other test process has until the end of the test.
-func portSlot(t *testing.T) (from, to int) {
-	t.Helper()
-	dir := filepath.Join(os.TempDir(), "orrery-test-ports")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for i := range slots {
-		slot := (os.Getpid() + i) % slots
-		f, err := os.OpenFile(filepath.Join(dir, fmt.Sprint(slot)), os.O_CREATE|os.O_RDWR, 0o600)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-			f.Close()
-			continue
-		}
-		t.Cleanup(func() { f.Close() })
-		return firstSlotPort + slot*slotPorts, firstSlotPort + slot*slotPorts + slotPorts - 1
-	}
-	t.Fatal("no range of ports is free")
-	return 0, 0
-}
-
 func install(ctx context.Context, version string, progress io.Writer) (engine.Installation, error) {
 	return engine.Install(ctx, engine.Config{CacheDir: os.Getenv("ORRERY_ENGINE_CACHE"), Version: version, Progress: progress})
 }

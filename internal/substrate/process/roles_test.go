@@ -15,6 +15,7 @@ import (
 
 	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/engine"
+	"github.com/orrery-kafka/orrery/internal/kafkatest"
 	"github.com/orrery-kafka/orrery/internal/pki"
 	"github.com/orrery-kafka/orrery/internal/substrate"
 	"github.com/orrery-kafka/orrery/internal/substrate/process"
@@ -45,7 +46,7 @@ func TestControllerOfItsOwn(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: it starts Apache Kafka")
 	}
-	from, to := portSlot(t)
+	from, to := kafkatest.PortRange(t)
 	c := config(t, t.TempDir(), from, to)
 	s := open(t, c)
 	t.Cleanup(func() { stop(s) })
