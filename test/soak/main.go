@@ -35,6 +35,7 @@ var parts = []part{
 	{"quota", "quotas against Apache Kafka's and in simulation, what tenants get of theirs, and hostile neighbours", "make quota"},
 	{"sim", "the simulation of the control plane: 1,000 seeds, and every deliberate bug", "go test -count=1 -timeout 120m ./internal/sim"},
 	{"login", "slow clients, TLS garbage, half-open connections and logins with every field changed", "go test -count=3 -timeout 60m -run SlowLogins|TLSGarbage|HalfOpen|FailedLogins|AttemptsOfAn|Hostile(SCRAM|Tokens) ./internal/gateway"},
+	{"substrate", "Apache Kafka as processes: every broker stopped in turn, all at once, storage lost, brokers that come and go", "go test -count=1 -timeout 30m -v -run TestConformance ./internal/substrate/process"},
 	{"faults", "the platform on Apache Kafka broken in every way and in 50 random rounds, under a load that checks each record", "go test -count=1 -timeout 240m -v -run TestPlatform ./test/fault -out ../../docs/measured.md"},
 	{"network", "the network between three brokers and their clients broken in every way, under the same load", "go test -count=1 -timeout 60m -v -run TestNetworkFaults|TestGatewaysAndBrokers ./test/fault"},
 	{"cycles", "50 clusters of three brokers created and deleted", "go test -count=1 -timeout 120m -v -run TestCycles ./test/fault -out ../../docs/measured.md"},
