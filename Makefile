@@ -12,7 +12,7 @@ GOLANGCI_LINT := $(CACHE)/bin/golangci-lint
 GOLANGCI_LINT_VERSION := v2.15.0
 ARGS ?=
 # The packages with goroutines that share something.
-RACED := ./embedded/... ./internal/balancer/... ./internal/brokers/... ./internal/dataplane/... ./internal/gateway/... ./internal/kafkarest/... ./internal/link/... ./internal/mothership/... \
+RACED := ./embedded/... ./internal/balancer/... ./internal/brokers/... ./internal/detached/... ./internal/dataplane/... ./internal/gateway/... ./internal/kafkarest/... ./internal/link/... ./internal/mothership/... \
 	./internal/operator/... ./internal/pki/... ./internal/rest/... ./internal/satellite/... ./internal/store/mem/... ./internal/substrate/...
 
 .DEFAULT_GOAL := help
