@@ -13,7 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orrery-kafka/orrery/internal/engine"
 	"github.com/orrery-kafka/orrery/test/bench/measured"
+	"github.com/orrery-kafka/orrery/wire"
 )
 
 // blow is something that breaks or is changed on the platform.
@@ -125,6 +127,34 @@ func loseDisk(t *testing.T, s *stage) []string {
 	return []string{name}
 }
 
+// upgrade rolls all brokers to a version.
+func upgrade(version string) func(t *testing.T, s *stage) []string {
+	return func(t *testing.T, s *stage) []string {
+		s.change(t, wire.PhysicalClusterSpecUpdate{Version: &version})
+		return s.nodes()
+	}
+}
+
+// resize adds or removes brokers, the last ones, with their gateways; the partitions move by themselves.
+func resize(brokers int, changed ...int32) func(t *testing.T, s *stage) []string {
+	return func(t *testing.T, s *stage) []string {
+		s.change(t, wire.PhysicalClusterSpecUpdate{Brokers: &brokers})
+		var names []string
+		for _, node := range changed {
+			names = append(names, s.name("gateway", node), s.name("node", node))
+		}
+		return names
+	}
+}
+
+// finalize lets an upgrade bake for a second only, and waits until it cannot be taken back.
+func finalize(t *testing.T, s *stage) []string {
+	second := int64(1)
+	s.change(t, wire.PhysicalClusterSpecUpdate{BakeSeconds: &second})
+	until(t, func() error { return s.cluster.Finalized(t.Context()) })
+	return nil
+}
+
 // both strikes twice at once.
 func both(a, b blow) blow {
 	return blow{a.name + ", and " + b.name, func(t *testing.T, s *stage) []string {
@@ -140,6 +170,17 @@ var (
 		{"kill a gateway", kill("gateway")},
 		{"kill the balancer", killBalancer},
 		{"lose the control plane", loseControlPlane},
+	}
+	// changes are on purpose, in this order: the cluster begins with the release before.
+	changes = []blow{
+		{"upgrade " + engine.PreviousVersion + " to " + engine.DefaultVersion, upgrade(engine.DefaultVersion)},
+		{"add a broker", resize(4, 3)},
+		{"remove a broker", resize(3, 3)},
+	}
+	moreChanges = []blow{
+		{"go back to " + engine.PreviousVersion, upgrade(engine.PreviousVersion)},
+		{"upgrade again", upgrade(engine.DefaultVersion)},
+		{"finalise the upgrade", finalize},
 	}
 	more = []blow{
 		{"lose the control plane and its Kafka", loseAllControl},
@@ -162,11 +203,11 @@ func TestPlatform(t *testing.T) {
 	all, err := s.platform.Processes()
 	must(t, err)
 	t.Logf("the processes are %v", strings.Join(slices.Sorted(maps.Keys(all)), " "))
-	for _, b := range blows {
+	for _, b := range slices.Concat(blows, changes) {
 		b.run(t, s)
 	}
 	if soak {
-		for _, b := range more {
+		for _, b := range slices.Concat(more, moreChanges) {
 			b.run(t, s)
 		}
 		s.random(t)

@@ -7,14 +7,17 @@ import (
 	"math/rand/v2"
 	"os"
 	"path"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/orrery-kafka/orrery/internal/engine"
 	"github.com/orrery-kafka/orrery/test/fault/load"
 	"github.com/orrery-kafka/orrery/test/fault/platform"
+	"github.com/orrery-kafka/orrery/wire"
 )
 
 var (
@@ -35,7 +38,7 @@ type stage struct {
 }
 
 // openPlatform starts the platform, for as long as the test runs.
-func openPlatform(t *testing.T) *platform.Platform {
+func openPlatform(t *testing.T, flags ...string) *platform.Platform {
 	t.Helper()
 	binary := *program
 	if binary == "" {
@@ -43,7 +46,7 @@ func openPlatform(t *testing.T) *platform.Platform {
 		binary, err = platform.Build(within(t), t.TempDir())
 		must(t, err)
 	}
-	p, err := platform.Open(within(t), binary, t.TempDir())
+	p, err := platform.Open(within(t), binary, t.TempDir(), flags...)
 	must(t, err)
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -59,7 +62,7 @@ func openPlatform(t *testing.T) *platform.Platform {
 func startStage(t *testing.T) *stage {
 	t.Helper()
 	began := time.Now()
-	p := openPlatform(t)
+	p := openPlatform(t, "--kafka-version", engine.PreviousVersion)
 	t.Logf("the control plane is up after %v", time.Since(began))
 	s := &stage{platform: p}
 	var err error
@@ -76,11 +79,29 @@ func startStage(t *testing.T) *stage {
 	must(t, created.Err)
 	s.load, err = load.Start(within(t), load.Config{
 		Client: options, Topic: topic, Partitions: partitions, Producers: 2, Interval: 25 * time.Millisecond,
-		Group: "readers", Members: 2, RequestTimeout: 5 * time.Second,
+		Group: "readers", Members: 2, RequestTimeout: 5 * time.Second, Programs: s.programs(t),
 	})
 	must(t, err)
 	t.Cleanup(s.load.Abandon)
 	return s
+}
+
+// programs are the Java producer, in a soak.
+func (s *stage) programs(t *testing.T) [][]string {
+	t.Helper()
+	if !soak {
+		return nil
+	}
+	root, err := filepath.Abs("../..")
+	must(t, err)
+	libraries := filepath.Join(root, ".cache", "java")
+	if _, err := os.Stat(libraries); err != nil {
+		t.Fatalf("the Java client is missing (%v): make clients", err)
+	}
+	return [][]string{{
+		"java", "-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", libraries + "/*", filepath.Join(root, "test", "clients", "java", "Load.java"),
+		s.cluster.Bootstrap, s.cluster.Key, s.cluster.Secret, s.platform.CAFile,
+	}}
 }
 
 // partitions are those of the topic as its tenant sees them.
@@ -103,6 +124,17 @@ func (s *stage) leader(t *testing.T) int32 {
 // name is what a process of the cluster is called.
 func (s *stage) name(kind string, node int32) string {
 	return path.Join(s.cluster.Physical, fmt.Sprintf("%s-%d", kind, node))
+}
+
+// nodes are what the processes of the first three brokers are called.
+func (s *stage) nodes() []string {
+	return []string{s.name("node", 0), s.name("node", 1), s.name("node", 2)}
+}
+
+// change sets fields of the physical cluster by hand.
+func (s *stage) change(t *testing.T, spec wire.PhysicalClusterSpecUpdate) {
+	t.Helper()
+	must(t, s.cluster.Change(within(t), spec))
 }
 
 // await waits until every process runs, every replica is in sync and the cluster is ready.

@@ -29,6 +29,9 @@ type Config struct {
 	// RequestTimeout is how long the clients wait for an answer before they ask again, maybe somebody else. It bounds
 	// from below how soon they leave a broker that stands still.
 	RequestTimeout time.Duration
+	// Programs are producers that are programs of their own, beside the Producers: each a command line, to which what it
+	// is to write is appended (test/clients/java/Load.java says how).
+	Programs [][]string
 	// Refusal says whether an error of a record is an answer that the test wants, such as that there is no room. Such
 	// a record counts as one that was not acknowledged. Nil is no error.
 	Refusal func(error) bool
@@ -40,6 +43,8 @@ type Load struct {
 	history *History
 	writers []*writer
 	readers []*Reader
+
+	processes []*process
 
 	writing, reading         sync.WaitGroup
 	stopWriting, stopReading context.CancelFunc
@@ -77,6 +82,9 @@ func Start(ctx context.Context, config Config) (*Load, error) {
 	}
 	for number := range config.Producers {
 		err = errors.Join(err, l.startWriter(writing, number))
+	}
+	for n, command := range config.Programs {
+		err = errors.Join(err, l.startProcess(config.Producers+int32(n), command))
 	}
 	if err == nil {
 		err = l.Settle(ctx)
@@ -123,6 +131,12 @@ func (l *Load) Settle(ctx context.Context) error {
 	for _, w := range l.writers {
 		for partition := range l.config.Partitions {
 			wanted[Stream{w.number, partition}] = w.next(partition)
+		}
+	}
+	for _, p := range l.processes { // what it has sent is not known, but it is no more than that before the last that was acknowledged
+		for partition := range l.config.Partitions {
+			s := Stream{p.number, partition}
+			wanted[s] = l.history.last(s) + maxUnanswered + 1
 		}
 	}
 	err := l.await(ctx, func() string {
@@ -176,6 +190,9 @@ func (l *Load) Stop(ctx context.Context) (Report, error) {
 	for _, w := range l.writers {
 		w.end(ctx)
 	}
+	for _, p := range l.processes {
+		p.end(ctx, l.history)
+	}
 	err := l.caughtUp(ctx, l.history.snapshot())
 	l.stopReading()
 	l.reading.Wait()
@@ -194,6 +211,9 @@ func (l *Load) Abandon() {
 	l.stopReading()
 	for _, w := range l.writers {
 		w.client.Close()
+	}
+	for _, p := range l.processes {
+		p.abandon()
 	}
 	l.writing.Wait()
 	l.reading.Wait()

@@ -99,7 +99,14 @@ func (c *Cluster) ClientOptions() ([]kgo.Opt, error) {
 	}, nil
 }
 
-// Ready returns nil once the physical cluster is as it is wanted, and says otherwise why it is not.
+// Change sets fields of the physical cluster by hand, as a platform engineer does.
+func (c *Cluster) Change(ctx context.Context, spec wire.PhysicalClusterSpecUpdate) error {
+	_, err := c.platform.API.UpdatePhysicalCluster(ctx, c.Physical, wire.PhysicalClusterUpdate{Spec: spec})
+	return err
+}
+
+// Ready returns nil once the physical cluster is as it is wanted, every broker of the wanted version, and nothing is
+// being done to it any more. It says otherwise why that is not so.
 func (c *Cluster) Ready(ctx context.Context) error {
 	psc, err := c.platform.API.GetPhysicalCluster(ctx, c.Physical)
 	if err != nil {
@@ -110,6 +117,29 @@ func (c *Cluster) Ready(ctx context.Context) error {
 		return fmt.Errorf("%s: generation %v is wanted, and %v is worked on", c.Physical, psc.Generation, psc.Status.ObservedGeneration)
 	case psc.Status.Ready != orrery.True:
 		return fmt.Errorf("%s is not ready: %s; %+v", c.Physical, psc.Status.Reason, psc.Status.Conditions)
+	}
+	if doing, ok := orrery.FindCondition(psc.Status.Conditions, orrery.ConditionProgressing); !ok || doing.Reason != orrery.ReasonSettled {
+		return fmt.Errorf("%s has not settled: %s: %s", c.Physical, doing.Reason, doing.Message)
+	}
+	if len(psc.Status.Brokers) != psc.Spec.Brokers {
+		return fmt.Errorf("%s has %d brokers, and %d are wanted", c.Physical, len(psc.Status.Brokers), psc.Spec.Brokers)
+	}
+	for _, b := range psc.Status.Brokers {
+		if b.Version != psc.Spec.Version {
+			return fmt.Errorf("%s: broker %d runs %q, and %q is wanted", c.Physical, b.Node, b.Version, psc.Spec.Version)
+		}
+	}
+	return nil
+}
+
+// Finalized returns nil once the features of its version are finalised, after which it cannot go back.
+func (c *Cluster) Finalized(ctx context.Context) error {
+	psc, err := c.platform.API.GetPhysicalCluster(ctx, c.Physical)
+	if err != nil {
+		return err
+	}
+	if condition, ok := orrery.FindCondition(psc.Status.Conditions, orrery.ConditionFeaturesFinalized); !ok || condition.Status != orrery.True {
+		return fmt.Errorf("%s: %s: %s", c.Physical, condition.Reason, condition.Message)
 	}
 	return nil
 }
