@@ -127,11 +127,12 @@ func loseDisk(t *testing.T, s *stage) []string {
 	return []string{name}
 }
 
-// upgrade rolls all brokers to a version.
+// upgrade rolls all brokers to a version. Each one's gateway goes with it: clients leave before the broker does, and come
+// back once it is in sync.
 func upgrade(version string) func(t *testing.T, s *stage) []string {
 	return func(t *testing.T, s *stage) []string {
 		s.change(t, wire.PhysicalClusterSpecUpdate{Version: &version})
-		return s.nodes()
+		return s.everyBroker()
 	}
 }
 

@@ -126,9 +126,12 @@ func (s *stage) name(kind string, node int32) string {
 	return path.Join(s.cluster.Physical, fmt.Sprintf("%s-%d", kind, node))
 }
 
-// nodes are what the processes of the first three brokers are called.
-func (s *stage) nodes() []string {
-	return []string{s.name("node", 0), s.name("node", 1), s.name("node", 2)}
+// everyBroker are the processes of the first three brokers and their gateways.
+func (s *stage) everyBroker() (names []string) {
+	for node := range int32(3) {
+		names = append(names, s.name("gateway", node), s.name("node", node))
+	}
+	return names
 }
 
 // change sets fields of the physical cluster by hand.

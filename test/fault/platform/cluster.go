@@ -70,7 +70,17 @@ func (p *Platform) Create(ctx context.Context, name string, progress func(reason
 
 // Delete deletes the cluster, and returns once nothing of its physical cluster is left on the disk.
 func (c *Cluster) Delete(ctx context.Context) error {
-	if err := c.platform.API.DeleteCluster(ctx, c.Environment, c.ID); err != nil {
+	err := c.platform.await(ctx, "the deletion of "+c.ID, func() (bool, error) {
+		switch err := c.platform.API.DeleteCluster(ctx, c.Environment, c.ID); orrery.ErrorCode(err) {
+		case orrery.Unavailable: // it goes on, and the same request says when it is done
+			return false, nil
+		case orrery.NotFound:
+			return true, nil
+		default:
+			return err == nil, err
+		}
+	})
+	if err != nil {
 		return err
 	}
 	dir := c.platform.dir + "/clusters/" + c.Physical
