@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -92,16 +91,7 @@ func (s *stage) programs(t *testing.T) [][]string {
 	if !soak {
 		return nil
 	}
-	root, err := filepath.Abs("../..")
-	must(t, err)
-	libraries := filepath.Join(root, ".cache", "java")
-	if _, err := os.Stat(libraries); err != nil {
-		t.Fatalf("the Java client is missing (%v): make clients", err)
-	}
-	return [][]string{{
-		"java", "-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", libraries + "/*", filepath.Join(root, "test", "clients", "java", "Load.java"),
-		s.cluster.Bootstrap, s.cluster.Key, s.cluster.Secret, s.platform.CAFile,
-	}}
+	return [][]string{javaProducer(t, s.cluster.Bootstrap, s.cluster.Key, s.cluster.Secret, s.platform.CAFile)}
 }
 
 // partitions are those of the topic as its tenant sees them.
