@@ -19,7 +19,7 @@ import (
 
 const (
 	// patience bounds each wait; nothing that works comes near it.
-	patience   = 5 * time.Minute
+	patience   = 10 * time.Minute
 	partitions = 6
 	tenant     = "lkc-fault0"
 	topic      = "orders"
