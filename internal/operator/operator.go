@@ -382,10 +382,10 @@ func (o *Operator) due(observed substrate.Observed, desired Desired, now time.Ti
 	for _, w := range o.plan.Waits {
 		since := o.waiting[w.key()].since
 		sooner(since.Add(w.Patience))
-		sooner(now.Add(min(max(firstLook, now.Sub(since)/4), lastPause)))
+		sooner(now.Add(min(max(firstLook, now.Sub(since)/4), quiet)))
 	}
 	if l := newLook(desired, observed, View{}, now); o.asked.last != nil && (!l.atRest(o.asked.last) || o.asked.failed != "") {
-		sooner(now.Add(min(max(firstLook, now.Sub(o.restless)/4), lastPause)))
+		sooner(now.Add(min(max(firstLook, now.Sub(o.restless)/4), quiet)))
 	}
 	if !o.view.Healthy.IsZero() && len(unfinalized(desired.Spec.Version, o.view.Features)) > 0 {
 		sooner(o.view.Healthy.Add(profile.Bake(desired.Spec)))

@@ -115,9 +115,12 @@ func (s *session) Features(ctx context.Context) ([]brokers.Feature, error) {
 	return ask(s, func() ([]brokers.Feature, error) { return s.kafka.Features(ctx) })
 }
 
-// Reassign implements brokers.Cluster. Who moves data has to call FinishMoves of cluster.kafka.
+// Reassign implements brokers.Cluster.
 func (s *session) Reassign(ctx context.Context, moves []brokers.Move, bytesPerSecond int64) error {
-	return s.command(func() error { return s.kafka.Reassign(ctx, moves, bytesPerSecond) })
+	return s.command(func() error {
+		defer s.cluster.copySoon()
+		return s.kafka.Reassign(ctx, moves, bytesPerSecond)
+	})
 }
 
 // EndReassignment implements brokers.Cluster.

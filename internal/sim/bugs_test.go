@@ -172,7 +172,7 @@ func (b bug) found(t *testing.T, binary string) (bool, string) {
 }
 
 // quickBugs are looked for in every make test, the others only in make soak.
-var quickBugs = map[string]bool{"one-gateway": true, "early-tombstone": true}
+var quickBugs = map[string]bool{"one-gateway": true, "early-tombstone": true, "restart-before-in-sync": true}
 
 // Each deliberate bug is found with its seed or script; with the same one and no bug nothing is found.
 func TestDeliberateBugs(t *testing.T) {

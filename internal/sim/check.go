@@ -2,7 +2,6 @@ package sim
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 
 	"github.com/orrery-kafka/orrery"
@@ -339,8 +338,15 @@ func (w *World) checkAction(s *site, id string, a substrate.Action) {
 			w.fail("%s makes %s, which was deleted", s.id, id)
 		}
 		return
-	case a.Verb == substrate.StopBroker && slices.ContainsFunc(c.brokers, func(b substrate.Broker) bool { return b.Node != a.Node && !b.Running }):
-		w.fail("broker %d of %s is stopped on purpose while another one does not run", a.Node, id)
+	case a.Verb == substrate.StopBroker:
+		w.checkStop(c, a)
+		return
+	case a.Verb == substrate.StartBroker:
+		w.checkStart(c, a)
+		return
+	case a.Verb == substrate.RemoveBroker || a.Verb == substrate.ReplaceStorage:
+		w.checkLoss(c, a)
+		return
 	case a.Verb != substrate.Delete:
 		return
 	}

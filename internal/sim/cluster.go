@@ -10,6 +10,7 @@ import (
 	"github.com/orrery-kafka/orrery"
 	"github.com/orrery-kafka/orrery/internal/brokers"
 	"github.com/orrery-kafka/orrery/internal/brokers/mem"
+	"github.com/orrery-kafka/orrery/internal/profile"
 	"github.com/orrery-kafka/orrery/internal/substrate"
 	"github.com/orrery-kafka/orrery/internal/tenancy"
 )
@@ -32,6 +33,9 @@ type cluster struct {
 	kafka    *mem.Brokers
 	started  map[int]time.Time // brokers that are not in sync yet
 	sessions []*session
+	// lives counts the starts and ends of each broker, so that what was begun before one has no effect after it.
+	lives   map[int]int
+	copying bool // partitions are being moved
 }
 
 // gateway is the gateway beside one broker.
@@ -57,7 +61,7 @@ type stateTopic struct {
 const certificateLife = 9 * 24 * time.Hour
 
 func newCluster(s *site, id string, spec orrery.PSCSpec) *cluster {
-	c := &cluster{site: s, id: id, spec: spec, topics: map[string]*stateTopic{}, data: map[string]int{}, started: map[int]time.Time{}}
+	c := &cluster{site: s, id: id, spec: spec, topics: map[string]*stateTopic{}, data: map[string]int{}, started: map[int]time.Time{}, lives: map[int]int{}}
 	var nodes []int32
 	for node := range int32(spec.Brokers) {
 		c.brokers = append(c.brokers, substrate.Broker{Node: node, Message: "it was not started yet"})
@@ -66,6 +70,11 @@ func newCluster(s *site, id string, spec orrery.PSCSpec) *cluster {
 	c.kafka = mem.New(id, func() time.Time { return s.world.clock.now }, nodes...)
 	for _, node := range nodes {
 		c.kafka.SetAlive(node, false)
+	}
+	if levels := profile.FeatureLevels(spec.Version); c.versioned() {
+		for _, name := range slices.Sorted(maps.Keys(levels)) {
+			c.kafka.SetFeature(brokers.Feature{Name: name, Finalized: levels[name], Max: levels[name]})
+		}
 	}
 	if !spec.Gateways {
 		return c
@@ -102,16 +111,6 @@ func (c *cluster) running() (n int) {
 	return n
 }
 
-// startBroker starts a broker, which is in sync a while later: when somebody asks, for nobody is told.
-func (c *cluster) startBroker(node int) {
-	if c.brokers[node].Running {
-		return
-	}
-	c.brokers[node].Running, c.brokers[node].Message = true, ""
-	c.kafka.SetAlive(int32(node), true)
-	c.started[node] = c.site.world.clock.now
-}
-
 // catchUpTime is how long a broker that has started copies what it missed.
 const catchUpTime = 2 * time.Second
 
@@ -121,7 +120,9 @@ func (c *cluster) catchUpWithLeaders() {
 		started := c.started[node]
 		if c.site.world.clock.now.Sub(started) >= catchUpTime {
 			c.kafka.CatchUp(int32(node))
-			delete(c.started, node)
+			if c.running() == len(c.brokers) { // else what it lacks may have no leader
+				delete(c.started, node)
+			}
 		}
 	}
 }
@@ -130,11 +131,13 @@ func (c *cluster) catchUpWithLeaders() {
 func (c *cluster) stopBroker(node int, why string) {
 	c.kafka.SetAlive(int32(node), false)
 	delete(c.started, node)
-	c.brokers[node].Running, c.brokers[node].Message = false, why
+	c.lives[node]++
+	b := &c.brokers[node]
+	b.Running, b.Starting, b.Stopping, b.Message = false, false, false, why
 	if node < len(c.gateways) {
 		c.stopGateway(node, "its broker does not run")
 	}
-	c.site.changed()
+	c.nodeChanged()
 }
 
 // stopGateway ends a gateway, whose lease runs on until it ends by itself.

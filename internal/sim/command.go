@@ -43,6 +43,14 @@ var commands = []command{
 	{"lose-pods", "NAME", "every broker and gateway ends at once", 1, ofCluster(losePods)},
 	{"lose-balancer", "NAME", "somebody else removes the bootstrap balancer", 1, ofCluster(loseBalancer)},
 	{"lose-certificate", "NAME", "the gateways' certificate is lost", 1, ofCluster(loseCertificate)},
+	{"lose-disk", "NAME NODE", "the disk of a broker is lost, if nothing is only there", 2, ofNode((*cluster).loseDisk)},
+	{"cku", "NAME CKU", "change the size of a Dedicated cluster", 2, setCKU},
+	{"version", "NAME VERSION", "set the version of a cluster's physical cluster by hand", 2, setVersion},
+	{"brokers", "NAME N", "set how many brokers it has by hand; 0: as its profile says", 2, setBrokers},
+	{"pause", "NAME", "have nothing done to a cluster's physical cluster", 1, ofTenant(setPaused(true))},
+	{"resume", "NAME", "end that", 1, ofTenant(setPaused(false))},
+	{"unfinalized", "NAME", "its features are those of the release before, as after an upgrade that can still be taken back", 1, ofCluster((*cluster).unfinalize)},
+	{"break-version", "VERSION FOR", "no broker starts with a version", 2, breakVersion},
 	{"compact", "", "the link's topics are compacted, tombstones too", 0, func(w *World, _ []string) error { w.topics.Compact(true); return nil }},
 }
 
@@ -201,6 +209,7 @@ func (w *World) heal() {
 	if w.control.process != nil {
 		w.control.process.fuse = 0
 	}
+	w.takeBack()
 	w.trace.add("command", "every fault has ended")
 }
 

@@ -183,7 +183,7 @@ func (r *reader) show() string {
 		var runs []string
 		for _, id := range site.physical() {
 			c := site.clusters[id]
-			runs = append(runs, fmt.Sprintf("%s with %d of %d brokers", r.named(id), c.running(), len(c.brokers)))
+			runs = append(runs, fmt.Sprintf("%s with %d of %d brokers%s", r.named(id), c.running(), len(c.brokers), c.releases()))
 		}
 		slices.Sort(runs)
 		state := "up"

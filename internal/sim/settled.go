@@ -101,6 +101,7 @@ func (w *World) physicalSettled(s state, c *cluster, wrong *findings) {
 	if c.running() < len(c.brokers) || !o.Balancer.Running || !w.clock.now.Before(o.CertificateExpires) {
 		wrong.add("%s has %d of %d brokers, balancer %v, a certificate until %v", c.id, c.running(), len(c.brokers), o.Balancer.Running, o.CertificateExpires)
 	}
+	w.nodesSettled(c, wrong)
 	for _, g := range c.gateways {
 		if !g.Serving || !g.live(w.clock.now) {
 			wrong.add("gateway %d of %s does not serve: %s", g.Node, c.id, g.Message)

@@ -83,7 +83,7 @@ func (p platform) Do(_ context.Context, id string, a substrate.Action) error {
 			return orrery.Errorf(orrery.Unavailable, "no space left on device")
 		case draw < faults.fail:
 			return orrery.Errorf(orrery.Unavailable, "%s: too many requests; try again later", a.Verb)
-		case draw < faults.fail+faults.slow && a.Verb != substrate.Create: // a cluster that appears late would be nobody's
+		case draw < faults.fail+faults.slow && !atOnce(a.Verb):
 			w.clock.after(w.clock.between(time.Second, 3*time.Minute), func() {
 				if err := p.site.carryOut(id, a); err == nil {
 					p.site.changed()
@@ -98,6 +98,12 @@ func (p platform) Do(_ context.Context, id string, a substrate.Action) error {
 		}
 		return p.site.carryOut(id, a)
 	})
+}
+
+// atOnce reports whether an action is done when its call ends, or not at all: a cluster that appears late would be nobody's,
+// and a proof does not hold for long.
+func atOnce(verb substrate.Verb) bool {
+	return slices.Contains([]substrate.Verb{substrate.Create, substrate.AddBroker, substrate.RemoveBroker, substrate.ReplaceStorage}, verb)
 }
 
 // carryOut does what an action says.
@@ -116,14 +122,24 @@ func (s *site) carryOut(id string, a substrate.Action) error {
 		return orrery.Errorf(orrery.NotFound, "there is no physical cluster %s on this substrate", id)
 	}
 	node := int(a.Node)
+	if a.Verb == substrate.AddBroker {
+		return c.addBroker(node)
+	}
+	if node >= len(c.brokers) {
+		return nil // it is gone
+	}
 	switch a.Verb {
+	case substrate.RemoveBroker:
+		return c.removeBroker(node)
+	case substrate.ReplaceStorage:
+		return c.replaceStorage(node)
 	case substrate.StartBroker:
 		if s.faults.full {
 			return orrery.Errorf(orrery.Unavailable, "no space left on device")
 		}
-		c.startBroker(node)
+		return c.startBroker(node, a.Spec)
 	case substrate.StopBroker:
-		c.stopBroker(node, "it was stopped")
+		c.endBroker(node)
 	case substrate.StartGateway:
 		if !c.brokers[node].Running || c.issued.IsZero() {
 			return orrery.Errorf(orrery.Unavailable, "its broker does not run, or it has no certificate")
@@ -156,7 +172,7 @@ func (s *site) halfDone(id string, a substrate.Action) {
 		return
 	}
 	s.world.clock.after(s.world.clock.between(time.Second, 20*time.Second), func() {
-		if now := s.clusters[id]; now == c && c != nil {
+		if now := s.clusters[id]; now == c && c != nil && int(a.Node) < len(c.brokers) {
 			c.stopBroker(int(a.Node), "it ended by itself")
 		}
 	})

@@ -52,6 +52,7 @@ func (w *World) owner() (actor mothership.Actor, environmentID string) {
 	now := w.clock.now
 	err := w.store.Update(w.ctx, func(tx store.Tx) error {
 		for _, put := range []func() error{
+			func() error { return tx.SetMeta(metaPlatform, platformEngineer.OrganizationID) },
 			func() error {
 				return tx.Organizations().Put(orrery.Organization{ID: actor.OrganizationID, DisplayName: actor.OrganizationID, CreatedAt: now})
 			},

@@ -27,6 +27,7 @@ type World struct {
 	tenants tenants
 
 	storeDown, linkDown bool
+	brokenVersion       string         // no broker starts with it
 	faults              map[any]*fault // that last, by what names each
 	nextFault           int
 
