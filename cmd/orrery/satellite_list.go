@@ -26,9 +26,9 @@ func (p *program) satelliteListCommand() *cobra.Command {
 			return p.show(orEmpty(list), func(w io.Writer) {
 				rows := make([][]string, len(list))
 				for i, s := range list {
-					rows[i] = []string{s.ID, s.Spec.Cloud + "/" + s.Spec.Region, s.Spec.Engine, s.Spec.Version, readiness(s), readySince(s)}
+					rows[i] = []string{s.ID, s.Spec.Cloud + "/" + s.Spec.Region, s.Spec.Engine, s.Spec.Substrate, s.Spec.Version, readiness(s), readySince(s)}
 				}
-				table(w, []string{"ID", "SERVES", "ENGINE", "VERSION", "READY", "SINCE"}, rows)
+				table(w, []string{"ID", "SERVES", "ENGINE", "SUBSTRATE", "VERSION", "READY", "SINCE"}, rows)
 			})
 		},
 	}
