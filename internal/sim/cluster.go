@@ -114,17 +114,24 @@ func (c *cluster) running() (n int) {
 // catchUpTime is how long a broker that has started copies what it missed.
 const catchUpTime = 2 * time.Second
 
-// catchUpWithLeaders brings brokers in sync that have run for long enough.
+// catchUpWithLeaders brings brokers in sync that have run for long enough. None of them is done before all are: what one
+// lacks may have had no leader when it was asked.
 func (c *cluster) catchUpWithLeaders() {
+	done := c.running() == len(c.brokers)
 	for _, node := range slices.Sorted(maps.Keys(c.started)) {
-		started := c.started[node]
-		if c.site.world.clock.now.Sub(started) >= catchUpTime {
-			c.kafka.CatchUp(int32(node))
-			if c.running() == len(c.brokers) { // else what it lacks may have no leader
-				delete(c.started, node)
-			}
+		if c.site.world.clock.now.Sub(c.started[node]) < catchUpTime {
+			done = false
+			continue
 		}
+		c.kafka.CatchUp(int32(node))
 	}
+	if !done {
+		return
+	}
+	for _, node := range slices.Sorted(maps.Keys(c.started)) {
+		c.kafka.CatchUp(int32(node))
+	}
+	clear(c.started)
 }
 
 // stopBroker ends a broker, and the gateway that stands beside it.
