@@ -16,7 +16,7 @@ RACED := ./embedded/... ./internal/balancer/... ./internal/brokers/... ./interna
 	./internal/operator/... ./internal/pki/... ./internal/rest/... ./internal/satellite/... ./internal/store/mem/... ./internal/substrate/...
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-short lint bench soak fuzz matrix quota conformance golden clients matrix-clients clean go
+.PHONY: help run build test test-short lint bench soak fuzz matrix quota conformance curves golden clients matrix-clients clean go
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -68,6 +68,9 @@ quota: clients ## measure what tenants get of their quotas and what hostile ones
 
 conformance: go ## run franz-go's own tests directly and through gateways, and write docs/reference/conformance.md
 	@ORRERY_SOAK=1 $(GO) test ./test/conformance -run TestWhole -count=1 -timeout 60m -v -out $(CURDIR)/docs/reference/conformance.md
+
+curves: go ## simulate platforms of 100 to 10,000 clusters (a few minutes), and write docs/reference/cost.md and cost.svg
+	@$(GO) run ./test/curves
 
 golden: go ## rewrite the golden files (OpenAPI, link messages, CLI help); read the diff before you commit it
 	@$(GO) test ./internal/rest ./internal/link ./internal/gateway ./cmd/orrery -run 'Golden|Help|Document' -update

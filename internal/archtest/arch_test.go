@@ -98,6 +98,7 @@ var allowed = map[string][]string{
 	"test/scale":                   {"test/bench/job", "test/bench/measured", "internal/gateway", "internal/kafkatest", "internal/pki", "internal/tenancy"},  // many connections and many tenants
 	"test/fault/platform":          {"client", "wire", "internal/detached", "internal/engine"},                                                               // the program with all its processes
 	"test/fault":                   {},                                                                                                                       // what operators fear, under a load with exact checks: only its tests import anything
+	"test/curves":                  {"internal/sim"},                                                                                                         // what the control plane costs as it grows
 	"test/matrix":                  {"client", "wire"},                                                                                                       // the same, with every Kafka client
 	"test/conformance":             {},                                                                                                                       // franz-go's own tests through gateways: only its tests import anything
 	"cmd/orrery":                   {"*", "internal/sim"},

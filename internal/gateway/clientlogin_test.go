@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -56,7 +57,9 @@ func logInTrusting(t *testing.T, c *gatewaytest.Cluster, program string, caFile 
 	for _, l := range logins {
 		arguments = append(arguments, l.mechanism, l.user, l.secret)
 	}
-	command := exec.CommandContext(testContext(t), arguments[0], arguments[1:]...)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // a busy machine takes a minute to start a JVM that logs in
+	defer cancel()
+	command := exec.CommandContext(ctx, arguments[0], arguments[1:]...)
 	var complaints strings.Builder
 	command.Stderr = &complaints
 	output, err := command.Output()

@@ -9,6 +9,9 @@ import (
 	"github.com/orrery-kafka/orrery/internal/store"
 )
 
+// behindPause is how long a loop rests that was told of work that is done already: what it reads is behind.
+const behindPause = time.Second
+
 // drain takes a batch of due keys off a loop's queue and does each. It writes nothing where none is due.
 func (m *Mothership) drain(ctx context.Context, now time.Time, loop string, do func(*transaction, string) error) (next time.Time, err error) {
 	var due []string
@@ -22,7 +25,10 @@ func (m *Mothership) drain(ctx context.Context, now time.Time, loop string, do f
 	if err != nil || len(due) == 0 {
 		return next, err
 	}
-	err = m.commit(ctx, now, func(t *transaction) error {
+	err = m.commit(ctx, now, func(t *transaction) (err error) {
+		if due, err = t.Queue().Due(loop, now, batch); err != nil {
+			return err
+		}
 		for _, key := range due {
 			if err := t.take(loop, key, do); err != nil {
 				return err
@@ -32,6 +38,9 @@ func (m *Mothership) drain(ctx context.Context, now time.Time, loop string, do f
 	})
 	if err != nil && ctx.Err() == nil {
 		err = m.isolate(ctx, now, loop, due, do)
+	}
+	if len(due) == 0 {
+		return now.Add(behindPause), err
 	}
 	return now, err // there may be more
 }

@@ -83,6 +83,7 @@ type Satellite struct {
 	// caughtUp is false until the link was read to where it ended at first; early are the newest messages until then.
 	caughtUp bool
 	early    map[string]link.Message
+	looks    int // steps in which the link was not read to its end
 
 	mu       sync.Mutex
 	receiver link.Receiver
@@ -98,8 +99,10 @@ const (
 	itemLimit    = 500_000 // tenants, credentials and bindings; more stay on the link
 	// clusterTimeout bounds what one step spends on one physical cluster.
 	clusterTimeout = 5 * time.Second
-	// catchUpPause is when the link is looked at again that was not read to its end yet.
+	// catchUpPause is when the link is looked at again that was not read to its end yet; after catchUpLooks of them it is
+	// lastLinkPause, for the link may be away for hours.
 	catchUpPause = 250 * time.Millisecond
+	catchUpLooks = 40
 	// quiet is when a converged satellite looks again.
 	quiet = time.Minute
 )
@@ -184,7 +187,11 @@ func (s *Satellite) Step(ctx context.Context, now time.Time) (next time.Time, er
 		case more:
 			next = now
 		case !s.caughtUp:
-			next = earlier(next, now.Add(catchUpPause))
+			pause := catchUpPause
+			if s.looks++; s.looks > catchUpLooks {
+				pause = lastLinkPause
+			}
+			next = earlier(next, now.Add(pause))
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.pscs)) {

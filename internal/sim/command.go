@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,6 +37,8 @@ var commands = []command{
 	{"link-down", "FOR", "nobody reaches the link", 1, during(func(w *World, on bool) { w.linkDown = on; w.linkBack(on) })},
 	{"link-lossy", "FOR", "messages come twice, late and behind newer ones, and sending fails", 1, during((*World).setLossy)},
 	{"store-down", "FOR", "the mothership does not reach its store", 1, during(func(w *World, on bool) { w.storeDown = on })},
+	{"store-stale", "FOR", "the mothership reads a replica of its store that stays behind; what it writes sees the store", 1, during((*World).setStale)},
+	{"restore", "", "the mothership is restored from a backup that lacks nothing, with a new term", 0, restore},
 	{"substrate", "SATELLITE fail|slow|lie|half|full|blind FOR", "what a satellite's substrate does wrong", 3, breakSubstrate},
 	{"stop-broker", "NAME NODE", "a broker of a cluster's physical cluster ends", 2, ofNode(func(c *cluster, node int) { c.stopBroker(node, "it ended by itself") })},
 	{"stop-gateway", "NAME NODE", "a gateway ends", 2, ofNode(func(c *cluster, node int) { c.stopGateway(node, "it ended by itself") })},
@@ -322,6 +325,24 @@ func hangGateway(w *World, args []string) error {
 			}
 		})
 	})(w, args)
+}
+
+// setStale has the mothership read what there is now, whatever is written from now on.
+func (w *World) setStale(on bool) {
+	w.replica = nil
+	if on {
+		w.replica = w.store.Snapshot()
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.control.loops)) {
+		w.control.loops[name].nudge() // a real one looks once a minute
+	}
+}
+
+func restore(w *World, _ []string) error {
+	w.term = max(w.term, 1) + 1
+	w.stopMothership(10 * time.Second)
+	return nil
 }
 
 func crash(w *World, args []string) error {

@@ -34,7 +34,7 @@ func (w *World) startMothership() {
 	wire := mothershipLink{w, p, end}
 	m, err := mothership.New(mothership.Config{
 		Store: storeView{w, p}, Desired: wire, Statuses: wire, Random: w.entropy, Now: func() time.Time { return w.clock.now },
-		Nudge: nudge, Logger: w.trace.logger(p.name), Limits: limits(), MaxLease: endless,
+		Nudge: nudge, Logger: w.trace.logger(p.name), Limits: limits(), MaxLease: endless, Term: w.term,
 	})
 	if err != nil {
 		w.fail("the mothership cannot be made: %v", err)

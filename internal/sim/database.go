@@ -25,6 +25,9 @@ func (s storeView) View(ctx context.Context, f func(store.Tx) error) error {
 	case s.world.storeDown:
 		return errStoreDown
 	}
+	if s.world.replica != nil {
+		return s.world.replica.View(ctx, f)
+	}
 	return s.world.store.View(ctx, f)
 }
 

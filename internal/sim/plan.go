@@ -27,9 +27,9 @@ type planner struct {
 	regions map[string]int
 }
 
-// leastCrashes is how often the mothership may crash, however short a simulation is; else once a day: each start goes
-// through everything that there is.
-const leastCrashes = 10
+// crashesOf is how often the mothership may crash: once a week, and up to ten times in a simulation that is small enough
+// for it, for each start goes through everything that there is.
+func crashesOf(c Config) int { return max(c.Days/7, min(10, 20_000/c.Logical)) }
 
 // filling is how long the clusters that are there from the beginning take to be asked for.
 const filling = 6 * time.Hour
@@ -153,10 +153,14 @@ func (p *planner) fault(at time.Duration, name string, draw int) {
 		p.add(at, "crash %s", satellite)
 	case draw < 33:
 		p.add(at, "crash %s %d%s", satellite, writes, p.done())
-	case draw < 36 && p.crashes < max(leastCrashes, p.config.Days):
+	case draw < 36 && p.crashes < crashesOf(p.config):
 		p.crashes++
-		if draw == 33 {
+		switch {
+		case draw == 33:
 			p.add(at, "crash mothership")
+			return
+		case draw == 34 && p.random.IntN(3) == 0:
+			p.add(at, "restore")
 			return
 		}
 		p.add(at, "crash mothership %d%s", writes, p.done())
@@ -166,7 +170,7 @@ func (p *planner) fault(at time.Duration, name string, draw int) {
 		p.add(at, "link-lossy %v", p.span()%(5*time.Minute)+time.Minute)
 		p.add(at+time.Second, "crash %s", satellite) // it reads everything again
 	case draw < 42:
-		p.add(at, "%s %v", []string{"link-down", "store-down"}[p.random.IntN(2)], p.span()%(5*time.Minute)+time.Second)
+		p.add(at, "%s %v", []string{"link-down", "store-down", "store-stale"}[p.random.IntN(3)], p.span()%(5*time.Minute)+time.Second)
 	case draw < 43:
 		p.add(at, "recreate %s", satellite)
 	default:

@@ -17,6 +17,9 @@ import (
 func (w *World) unsettled() []string {
 	s := w.read()
 	var wrong findings
+	if w.control.mothership == nil {
+		wrong.add("the mothership is down")
+	}
 	for _, t := range w.tenants.all {
 		w.tenantSettled(s, t, &wrong)
 	}
@@ -72,6 +75,10 @@ func (w *World) tenantSettled(s state, t *tenant, wrong *findings) {
 }
 
 func (w *World) desiredSettled(d orrery.Desired, wrong *findings) {
+	if d.Generation.Term < w.term {
+		wrong.add("%s has generation %s, and the term is %d", d.Key(), d.Generation, w.term)
+		return
+	}
 	if d.Deleted || d.Gone {
 		wrong.add("%s was deleted and is not forgotten: generation %s, sent %s, observed %s applied=%v gone=%v %s", d.Key(), d.Generation, d.Published, d.Observed, d.Applied, d.Gone, d.Reason)
 		return
@@ -190,7 +197,11 @@ func (w *World) converge() {
 	healed := w.clock.now
 	var wrong []string
 	for {
-		if !w.run(w.clock.now.Add(5 * time.Second)) {
+		look := time.Second
+		if w.clock.now.Sub(healed) >= time.Minute {
+			look = 5 * time.Second // each look goes through everything
+		}
+		if !w.run(w.clock.now.Add(look)) {
 			return
 		}
 		if wrong = w.unsettled(); len(wrong) == 0 {

@@ -32,6 +32,8 @@ type Config struct {
 	// Days is how long it goes on, and Events how much happens in that time; 0: one for each logical cluster, at least
 	// ten a day.
 	Days, Events int
+	// Last is a command that is carried out at the end, just before every fault ends; "": none.
+	Last string
 	// Trace gets what happens, line by line; nil: nobody. The same configuration gives the same lines.
 	Trace io.Writer
 	// Progress is called now and then; nil: never.
@@ -115,6 +117,9 @@ func (c Config) execute(ctx context.Context, plan []planned) (Report, error) {
 		}
 	}
 	if w.run(begin.Add(total)) {
+		if err := w.do(c.Last); err != nil {
+			return Report{}, fmt.Errorf("%s: %w", c.Last, err)
+		}
 		w.converge()
 	}
 	return w.report(len(plan)), w.end()

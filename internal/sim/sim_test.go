@@ -3,7 +3,9 @@ package sim_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -33,18 +35,45 @@ func run(t *testing.T, c sim.Config) sim.Report {
 	return report
 }
 
+// A fleet through a month of faults; with ORRERY_SOAK=1 one that is ten times as large, through a month and a year. How
+// long it took is in the log.
+func TestFleet(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes half a minute")
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // most of what there is stays
+	fleet(t, sim.Config{Seed: 1, Satellites: 10, Physical: 100, Logical: 1000, Days: 30})
+	if os.Getenv("ORRERY_SOAK") != "" {
+		large := sim.Config{Seed: 1, Satellites: 100, Physical: 1000, Logical: 10_000, Days: 30}
+		fleet(t, large)
+		large.Days, large.Events = 365, 120_000
+		fleet(t, large)
+	}
+}
+
+func fleet(t *testing.T, c sim.Config) {
+	t.Helper()
+	report := run(t, c)
+	if report.Logical < c.Logical*9/10 || report.Physical < c.Physical*9/10 {
+		t.Errorf("the fleet is smaller than it should be: %+v", report)
+	}
+}
+
 // Whatever goes wrong, the platform gets to what was asked for. ORRERY_SOAK=1 runs a thousand seeds.
 func TestSeeds(t *testing.T) {
-	seeds := uint64(6)
+	seeds := uint64(50)
 	if os.Getenv("ORRERY_SOAK") != "" {
 		seeds = 1000
 	}
 	for seed := range seeds {
-		report := run(t, small(seed+1))
-		// Without these the run would prove nothing.
-		if report.Logical == 0 || report.Physical == 0 || report.Counts.StateWrites == 0 || report.Counts.Actions == 0 || report.Counts.LedgerWrites == 0 {
-			t.Errorf("seed %d did %+v", seed+1, report)
-		}
+		t.Run(fmt.Sprint(seed+1), func(t *testing.T) {
+			t.Parallel()
+			report := run(t, small(seed+1))
+			// Without these the run would prove nothing.
+			if report.Logical == 0 || report.Physical == 0 || report.Counts.StateWrites == 0 || report.Counts.Actions == 0 || report.Counts.LedgerWrites == 0 {
+				t.Errorf("it did %+v", report)
+			}
+		})
 	}
 }
 

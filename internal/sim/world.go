@@ -28,6 +28,8 @@ type World struct {
 
 	storeDown, linkDown bool
 	brokenVersion       string         // no broker starts with it
+	replica             *mem.Store     // what the mothership reads while it is behind; nil: the store itself
+	term                int64          // of the mothership, raised with each restore; 0 is the first
 	faults              map[any]*fault // that last, by what names each
 	nextFault           int
 

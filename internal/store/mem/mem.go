@@ -18,7 +18,7 @@ import (
 // Store is a store.Store that is gone when the process ends.
 type Store struct {
 	state  atomic.Pointer[node]
-	spaces spaces
+	spaces *spaces
 	writer chan struct{} // holds the one token of the transaction that may change state
 	closed chan struct{}
 	once   atomic.Bool
@@ -28,9 +28,17 @@ var _ store.Store = (*Store)(nil)
 
 // New returns an empty store.
 func New() *Store {
-	s := &Store{writer: make(chan struct{}, 1), closed: make(chan struct{}), spaces: spaces{numbers: map[spaceName]space{}}}
+	s := &Store{writer: make(chan struct{}, 1), closed: make(chan struct{}), spaces: &spaces{numbers: map[spaceName]space{}}}
 	s.writer <- struct{}{}
 	return s
+}
+
+// Snapshot returns a store that is as this one is now. What is written to either is not seen in the other.
+func (s *Store) Snapshot() *Store {
+	c := New()
+	c.spaces = s.spaces
+	c.state.Store(s.state.Load())
+	return c
 }
 
 // Close makes every later call fail. A transaction that is running may end.
@@ -49,7 +57,7 @@ func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	t := &tx{root: s.state.Load(), spaces: &s.spaces}
+	t := &tx{root: s.state.Load(), spaces: s.spaces}
 	defer t.end()
 	return f(t)
 }
@@ -70,7 +78,7 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
 		return ctx.Err()
 	}
 	defer func() { s.writer <- struct{}{} }()
-	t := &tx{root: s.state.Load(), spaces: &s.spaces, writable: true}
+	t := &tx{root: s.state.Load(), spaces: s.spaces, writable: true}
 	defer t.end()
 	if err := f(t); err != nil {
 		return err

@@ -68,9 +68,9 @@ public class Login {
     if (p.get("security.protocol").equals("SASL_SSL")) p.put("sasl.mechanism", mechanism);
     p.put("key.serializer", StringSerializer.class);
     p.put("value.serializer", StringSerializer.class);
-    p.put("delivery.timeout.ms", 20000);
-    p.put("request.timeout.ms", 10000);
-    p.put("max.block.ms", 20000);
+    p.put("delivery.timeout.ms", 120000);
+    p.put("request.timeout.ms", 60000);
+    p.put("max.block.ms", 120000);
     return p;
   }
 
