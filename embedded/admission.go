@@ -119,8 +119,11 @@ func (s *Server) openDoor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- entrance.Serve(a.listener) }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = entrance.Serve(a.listener) // it always says that the listener is closed
+	}()
 	s.onClose(func(context.Context) error {
 		err := entrance.Close()
 		<-ended

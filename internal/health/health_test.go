@@ -245,9 +245,10 @@ func TestReplaces(t *testing.T) {
 // While a broker is on its way, nothing is asked for about another.
 func TestWaitsForOthers(t *testing.T) {
 	m, rounds := run(health.New(health.Rules{}), epoch, 5, 20, func(_ int, s *health.Signals) {
-		if s.Node == 0 {
+		switch s.Node {
+		case 0:
 			s.Up = false
-		} else if s.Node == 1 {
+		case 1:
 			stopped(s)
 		}
 	})

@@ -125,6 +125,8 @@ func (w *world) write() *writer {
 	ctx, end := context.WithCancel(w.ctx)
 	p := &writer{client: client, end: end, acked: map[string]bool{}, last: time.Now()}
 	p.done.Go(func() {
+		pace := time.NewTicker(time.Millisecond) // a load, not a benchmark
+		defer pace.Stop()
 		for i := 0; ctx.Err() == nil; i++ {
 			value := strconv.Itoa(i)
 			client.Produce(w.ctx, &kgo.Record{Value: []byte(value)}, func(_ *kgo.Record, err error) {
@@ -132,7 +134,7 @@ func (w *world) write() *writer {
 					p.acknowledged(value)
 				}
 			})
-			time.Sleep(time.Millisecond) // a load, not a benchmark
+			<-pace.C
 		}
 	})
 	w.Cleanup(func() { end(); p.done.Wait(); client.Close() })

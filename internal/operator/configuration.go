@@ -1,7 +1,6 @@
 package operator
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -113,17 +112,4 @@ func settings(list []brokers.Setting) map[string]string {
 		all[s.Name] = s.Value
 	}
 	return all
-}
-
-// describeChanges is a set of changes for a log.
-func describeChanges(changes map[string]*string) string {
-	var all []string
-	for _, name := range slices.Sorted(maps.Keys(changes)) {
-		if value := changes[name]; value != nil {
-			all = append(all, fmt.Sprintf("%s=%s", name, *value))
-		} else {
-			all = append(all, name+" as before")
-		}
-	}
-	return strings.Join(all, " ")
 }

@@ -155,7 +155,7 @@ type slowConn struct {
 func (c *slowConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if c.slow.Load() && err == nil {
-		time.Sleep(c.delay)
+		<-time.After(c.delay)
 	}
 	return n, err
 }

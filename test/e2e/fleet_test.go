@@ -77,13 +77,10 @@ func (s *server) satellites(region, condition string) map[string]string {
 	return found
 }
 
-// pollPause is between two looks at what takes many seconds, which must not be in the way of those who do it.
-const pollPause = 50 * time.Millisecond
-
 // waitSatellite waits until the only satellite of a region has a condition as STATUS/REASON, and returns its id.
 func (s *server) waitSatellite(region, condition, want string) (id string) {
 	s.t.Helper()
-	poll.Until(s.t, region+"'s satellite to be "+condition+" "+want, func() bool {
+	poll.Patiently(s.t, func() error {
 		found := s.satellites(region, condition)
 		if len(found) > 1 {
 			s.t.Fatalf("there are several satellites in %s: %v", region, found)
@@ -91,11 +88,10 @@ func (s *server) waitSatellite(region, condition, want string) (id string) {
 		for known, got := range found {
 			id = known
 			if got == want {
-				return true
+				return nil
 			}
 		}
-		time.Sleep(pollPause)
-		return false
+		return fmt.Errorf("the satellites of %s have %s %v, want %s", region, condition, found, want)
 	})
 	return id
 }
