@@ -21,6 +21,8 @@ type asked struct {
 	last    *brokers.View // nil until the first answer
 	failed  string        // why the last question had no answer; "" where it had
 	running []int32       // the brokers that ran then
+	// releases are the versions of the nodes when features were asked for: what they can do together changes with them.
+	releases []string
 	// settled are when settings and features were asked for.
 	settings, features time.Time
 }
@@ -41,7 +43,8 @@ func question(desired Desired, observed substrate.Observed, view View, was asked
 	q.kafka = changes || q.partitions || old(was.at) || was.failed != "" || !slices.Equal(was.running, running) || !l.atRest(was.last)
 	if l.versioned() {
 		q.settings = l.everStarted() && l.mayDiffer() && (view.Settings == nil || old(was.settings))
-		q.features = view.Features == nil || old(was.features) || desired.Spec.Version != observed.Spec.Version
+		q.features = view.Features == nil || old(was.features) || desired.Spec.Version != observed.Spec.Version ||
+			l.othersRun(-1) == "" && !slices.Equal(was.releases, releases(observed))
 	}
 	return q
 }
@@ -53,6 +56,14 @@ func runningBrokers(observed substrate.Observed) (running []int32) {
 		}
 	}
 	return running
+}
+
+// releases are the versions of all nodes, by node.
+func releases(observed substrate.Observed) (all []string) {
+	for _, b := range slices.Concat(observed.Brokers, observed.Controllers) {
+		all = append(all, b.Version)
+	}
+	return all
 }
 
 func (l *look) anyIdle(k brokers.View) bool {
@@ -81,6 +92,9 @@ func (o *Operator) ask(ctx context.Context, now time.Time, desired Desired, obse
 	err := o.answers(ctx, now, q)
 	if q.kafka {
 		o.asked.at, o.asked.running = now, runningBrokers(observed)
+	}
+	if q.features && err == nil {
+		o.asked.releases = releases(observed)
 	}
 	o.asked.failed = ""
 	if err != nil {

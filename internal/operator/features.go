@@ -40,13 +40,24 @@ func unreachableVersion(desired orrery.PSCSpec, observed substrate.Observed, vie
 	return ""
 }
 
-// unfinalized are the levels of features that are still to be finalised for a version.
+// unfinalized are the levels of features that a version has, and that are not finalised yet.
 func unfinalized(version string, features []brokers.Feature) map[string]int16 {
 	levels := map[string]int16{}
 	wanted := profile.FeatureLevels(version)
 	for _, f := range features {
-		if level := min(wanted[f.Name], f.Max); level > f.Finalized {
+		if level := wanted[f.Name]; level > f.Finalized {
 			levels[f.Name] = level
+		}
+	}
+	return levels
+}
+
+// finalizable are those of them that all nodes can do, as they said when they were asked.
+func finalizable(version string, features []brokers.Feature) map[string]int16 {
+	levels := unfinalized(version, features)
+	for _, f := range features {
+		if level, wanted := levels[f.Name]; wanted && level > f.Max {
+			delete(levels, f.Name)
 		}
 	}
 	return levels
@@ -54,7 +65,7 @@ func unfinalized(version string, features []brokers.Feature) map[string]int16 {
 
 // finalize raises features to what the version has, once the cluster has run it for long enough with all well.
 func (l *look) finalize() {
-	levels := unfinalized(l.target.Version, l.view.Features)
+	levels := finalizable(l.target.Version, l.view.Features)
 	if len(levels) == 0 || !l.runsTarget() || !l.plan.settled() || l.view.Healthy.IsZero() || l.now.Before(l.baked()) {
 		return
 	}
