@@ -27,9 +27,10 @@ run: build ## build and start the whole service on this machine (ARGS="--dir DIR
 build: go ## build bin/orrery
 	@$(GO) build -trimpath -buildvcs=auto -o bin/orrery ./cmd/orrery
 
+# Tests that wait for JVMs leave the processors idle for half of the time: hence one package more than there are processors.
 test: go clients build ## run every test: unit, conformance, end to end with Go, Python and Java clients
 	@$(GO) vet ./...
-	$(GO) test -timeout 20m ./...
+	$(GO) test -p 3 -timeout 20m ./...
 	$(GO) test -race -short -timeout 15m $(RACED)
 
 test-short: go ## the tests that need neither Python nor Java, in about a minute
