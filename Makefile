@@ -42,7 +42,7 @@ lint: go $(GOLANGCI_LINT) ## run gofmt, go vet and golangci-lint; govulncheck wh
 	@$(GOLANGCI_LINT) run ./...
 	@if command -v govulncheck >/dev/null; then govulncheck ./...; else echo "govulncheck is not installed: skipped (go install golang.org/x/vuln/cmd/govulncheck)"; fi
 
-bench: build ## measure everything in about 20 minutes, and write docs/measured.md (ARGS="-only speed" for one of service, speed, policy, hot)
+bench: build ## measure everything in about 20 minutes, and write docs/measured.md (ARGS="-only speed" for one of service, start, speed, policy, hot)
 	@$(GO) run ./test/bench -binary bin/orrery -out docs/measured.md $(ARGS)
 
 soak: build clients matrix-clients ## run what is too long for make test, hours of it (ARGS="-only scale,failure" for some parts), and write docs/measured.md

@@ -50,6 +50,8 @@ type SatelliteConfig struct {
 	Capacity orrery.Capacity
 	// Lease is how long the mothership counts on it without hearing of it; 0 is orrery.DefaultLease.
 	Lease time.Duration
+	// Paused has it look at its physical clusters and report, and do nothing to them.
+	Paused bool
 	// IdentityProviderNetworks, IdentityProviderCAs and Login are as in Config.
 	IdentityProviderNetworks []netip.Prefix
 	IdentityProviderCAs      *x509.CertPool
@@ -153,7 +155,7 @@ func (s *Satellite) openWorker(context.Context) error {
 	about.ID = s.enrolment.ID
 	s.worker = &worker{host: s.host, config: workerConfig{
 		hosted: s.hosted, engineCache: s.config.EngineCache, progress: s.config.Progress,
-		about: about, lease: s.config.Lease, install: s.install, authority: authority, listen: s.config.Host, names: s.names(),
+		about: about, lease: s.config.Lease, paused: s.config.Paused, install: s.install, authority: authority, listen: s.config.Host, names: s.names(),
 		portFirst: s.config.KafkaPortFirst, portLast: s.config.KafkaPortLast,
 		identityProviderNetworks: s.config.IdentityProviderNetworks, identityProviderCAs: s.config.IdentityProviderCAs, login: s.config.Login,
 	}}

@@ -52,6 +52,7 @@ type workerConfig struct {
 	hosted    hosted
 	about     orrery.Satellite
 	lease     time.Duration
+	paused    bool
 	install   func(orrery.SatelliteCertificates) error // nil: the satellite has its own certificates
 	authority *pki.Authority
 	local     []satellite.Local
@@ -97,7 +98,7 @@ func (w *worker) open() error {
 	w.satellite, err = satellite.New(satellite.Config{
 		Satellite: w.config.about,
 		Ledger:    satellite.Directory(w.directory.join("satellite", "ledger")), Substrate: w.substrate, Open: kafka.Opener(w.log), Local: w.config.local,
-		Lease: w.config.lease, Install: w.config.install, MeterPeriod: meterPeriod, Keys: keys, Watch: looking, Health: w.config.health,
+		Lease: w.config.lease, Paused: w.config.paused, Install: w.config.install, MeterPeriod: meterPeriod, Keys: keys, Watch: looking, Health: w.config.health,
 		Changed: func() { w.nudge(loopSatellite); w.announce() }, Logger: w.log,
 	})
 	if err != nil {

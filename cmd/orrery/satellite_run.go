@@ -30,6 +30,7 @@ type satelliteFlags struct {
 	labels                                                      []string
 	engine, engineCache                                         string
 	lease                                                       time.Duration
+	paused                                                      bool
 	capacity                                                    orrery.Capacity
 	login                                                       loginFlags
 }
@@ -45,6 +46,7 @@ func (f *satelliteFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.engine, "engine", defaultEngine, "what brokers are: embedded, in this process, or kafka, processes of Apache Kafka")
 	engineCacheFlag(flags, &f.engineCache)
 	flags.StringVar(&f.listen, "monitoring-listen", embedded.DefaultSatelliteListen, "loopback `HOST:PORT` of health checks and metrics; port 0 is chosen once and kept")
+	flags.BoolVar(&f.paused, "paused", false, "look at its physical clusters and report, and do nothing to them; what runs goes on")
 	flags.DurationVar(&f.lease, "lease", orrery.DefaultLease, "`DURATION` for which the mothership counts on it without hearing of it")
 	flags.IntVar(&f.capacity.Brokers, "capacity-brokers", 0, "at most `N` brokers (default: what the engine can)")
 	flags.IntVar(&f.capacity.LogicalClusters, "capacity-clusters", 0, "at most `N` logical clusters (default: what the engine can)")
@@ -62,7 +64,7 @@ const shortestLease, longestLease = 4 * time.Second, 30 * time.Minute
 
 // satelliteConfig checks the flags.
 func (p *program) satelliteConfig(f satelliteFlags) (embedded.SatelliteConfig, error) {
-	s := embedded.SatelliteConfig{Listen: f.listen, Host: f.host, Lease: f.lease, Capacity: f.capacity, Version: readVersion().Version, EngineCache: f.engineCache}
+	s := embedded.SatelliteConfig{Listen: f.listen, Host: f.host, Lease: f.lease, Paused: f.paused, Capacity: f.capacity, Version: readVersion().Version, EngineCache: f.engineCache}
 	host, err := hostOf("--monitoring-listen", f.listen)
 	if err != nil {
 		return s, err

@@ -387,3 +387,28 @@ func TestControlCluster(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A paused operator, by its satellite or by the specification, looks, says so and what it would do, and does nothing.
+func TestPaused(t *testing.T) {
+	for name, pause := range map[string]func(*operator.Config, *orrery.PSCSpec){
+		"the satellite":     func(c *operator.Config, _ *orrery.PSCSpec) { c.Paused = true },
+		"its specification": func(_ *operator.Config, s *orrery.PSCSpec) { s.Paused = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nil)
+			config := operator.Config{ID: "pkc-a", Substrate: w.substrate, Open: kafka.Opener(slog.New(slog.DiscardHandler))}
+			pause(&config, &w.desired.Spec)
+			status, _, err := operator.New(config).Step(w.ctx, time.Now(), w.desired)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, _ := orrery.FindCondition(status.Conditions, "Progressing")
+			if c.Status != orrery.False || c.Reason != "Paused" || !strings.Contains(c.Message, name) || !strings.Contains(c.Message, "this would be: create") {
+				t.Errorf("%+v", c)
+			}
+			if ids, err := w.substrate.List(w.ctx); err != nil || len(ids) != 0 {
+				t.Errorf("there is %v, %v", ids, err)
+			}
+		})
+	}
+}
